@@ -1,0 +1,95 @@
+import type { Output } from "@pulumi/pulumi";
+
+import type { Flags } from "../rollout/flags.ts";
+import type { ProfileName, Stage } from "../rollout/stages.ts";
+
+/** A secret as the program holds it: an Output that Pulumi encrypts in its state. */
+export type SecretOutput = Output<string>;
+
+/**
+ * Configuration of a stack, checked as a whole. Plain values throughout, so that which resources exist never depends
+ * on an unknown; secrets alone are Outputs.
+ *
+ * @typeParam Secret type of a secret leaf: an Output in the program, plain text in tests of the pure part
+ */
+export interface MigrationConfig<Secret = SecretOutput> {
+  /** Name of the Pulumi stack. */
+  readonly stack: string;
+  /** Kubernetes namespace that the stack owns. */
+  readonly namespace: string;
+  readonly profile: ProfileName;
+  /** The declared stage. */
+  readonly stage: Stage;
+  /** All stages of the ladder in force, from `baseline` to `retired`. */
+  readonly stages: readonly Stage[];
+  /** All six flags; `gradualRolloutPercentage` is that of the declared stage. */
+  readonly flags: Flags;
+  /** Commanded percentage: the stage's, or 0 while `flags.poolV2Enabled` is off. */
+  readonly percentage: number;
+  /** What both pools share. */
+  readonly pool: PoolConfig;
+  /** V1; absent where the stage does not deploy it (`retired`). */
+  readonly v1: SideConfig<Secret> | undefined;
+  /** V2; absent where the stage does not deploy it (`baseline`). */
+  readonly v2: SideConfig<Secret> | undefined;
+  readonly router: RouterConfig<Secret>;
+  /** Database of the migration's own tables; absent: the stack has none. */
+  readonly database: DatabaseConfig<Secret> | undefined;
+}
+
+/** What both pools share. */
+export interface PoolConfig {
+  /** Port of the pools' data interface and of the router's Service. */
+  readonly port: number;
+  /** Path of the readiness check on the data port; kubelet and Envoy ask it. */
+  readonly readinessPath: string;
+  /** Path of the pools' Prometheus metrics. */
+  readonly metricsPath: string;
+  /** Longest time that a pool works on one request. */
+  readonly operationTimeoutSeconds: number;
+  /** Longest time that a stopping pod may take to finish what it accepted; at least the operation timeout. */
+  readonly drainTimeoutSeconds: number;
+  /** Longest time that a Deployment may take to become ready before the update fails. */
+  readonly readyTimeoutSeconds: number;
+  /** Whether the pools honour the header Idempotency-Key, so that a keyed POST may be repeated. */
+  readonly idempotencyKeys: boolean;
+}
+
+/** One pool. */
+export interface SideConfig<Secret = SecretOutput> {
+  /** Image reference with a tag or a digest. */
+  readonly image: string;
+  /** Number of pods. */
+  readonly replicas: number;
+  /**
+   * Environment variables of the pool's container: those of `pool.settings`, for V2 overridden by `v2.settings`.
+   * A value is a secret where its key (`pool` or `v2`) holds any secret.
+   */
+  readonly settings: Readonly<Record<string, string | Secret>>;
+}
+
+/** The router. */
+export interface RouterConfig<Secret = SecretOutput> {
+  /** Image with Envoy and the router-agent. */
+  readonly image: string;
+  readonly replicas: number;
+  /** Request header that carries the session id, in lower case. */
+  readonly sessionHeader: string;
+  /** Token of the agents' interface. */
+  readonly agentToken: Secret;
+  /** Token of the override header; absent: no override routes. */
+  readonly overrideToken: Secret | undefined;
+}
+
+/** The database server and the login that administers it. */
+export interface DatabaseConfig<Secret = SecretOutput> {
+  readonly host: string;
+  readonly port: number;
+  /** Name of the database that the stack creates. */
+  readonly name: string;
+  /** Login that may create databases and roles. */
+  readonly admin: { readonly user: string; readonly password: Secret };
+  readonly ssl: "require" | "disable";
+  /** Image that runs the SQL migrations (`images.tools`). */
+  readonly toolsImage: string;
+}
