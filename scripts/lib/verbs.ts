@@ -1,0 +1,47 @@
+/** A group of commands in `npm run help`. */
+export interface VerbGroup {
+  title: string;
+  /** One line for each npm script. */
+  verbs: Record<string, string>;
+}
+
+/** Every npm script with one line each; the only list of its kind. */
+export const verbGroups: readonly VerbGroup[] = [
+  {
+    title: "See it work, on this machine alone",
+    verbs: {
+      rehearse: "Move a live pool from V1 to V2 and back in a local cluster, and prove every step",
+      "local:up": "Start the local environment: cluster, database, engine",
+      "local:status": "Show the local environment: endpoints, versions, providers",
+      "local:exec": "Run a command (kubectl, pulumi …) inside the local environment",
+      "local:down": "Stop the local environment and leave nothing behind",
+    },
+  },
+  {
+    title: "Operate a migration (each with --stack <name>)",
+    verbs: {
+      status: "Show stage, percentages, brake, hosts and log of every router replica",
+      brake: "Send all traffic to V1 now, and wait until every router replica has done so",
+      release: "Release the brake, and wait until every router replica follows the stage again",
+    },
+  },
+  {
+    title: "Work on the program itself",
+    verbs: {
+      help: "List the verbs, or explain one: npm run help -- brake",
+      test: "Run the tests that need no root and no cluster",
+      "test:cluster": "Run the tests that need the local environment",
+      check: "Check format, lint, types and unused code",
+      "check:format": "Check that every file is formatted",
+      "check:lint": "Check the lint rules",
+      "check:types": "Check the types",
+      "check:unused": "Check for unused files, exports and dependencies",
+      format: "Format every file",
+    },
+  },
+];
+
+/** The one line of a verb; empty for a name that is none. */
+export function summaryOf(name: string): string {
+  return verbGroups.find(({ verbs }) => Object.hasOwn(verbs, name))?.verbs[name] ?? "";
+}
