@@ -94,11 +94,11 @@ function refuseAfterGuard(
 }
 
 /** The replica has let go of the ids and applies what it is told to. */
-function follows({ report }: Replica, ids: readonly string[], rollout: RolloutRecord): boolean {
+function follows({ report }: Replica, ids: readonly string[]): boolean {
   if (report === undefined) return false;
   const { engaged, engagements } = report.brake;
   if (engagements.some(({ id }) => ids.includes(id))) return false;
-  return report.appliedPercentage === effectivePercentage(rollout, engaged);
+  return report.appliedPercentage === effectivePercentage(report.commanded, engaged);
 }
 
 function describe({ pod, report, problem }: Replica): string {
@@ -106,6 +106,11 @@ function describe({ pod, report, problem }: Replica): string {
   const brake = report.brake.engaged ? "brake engaged" : "brake released";
   const waiting = report.waiting === null ? "" : `, ${report.waiting}`;
   return `${pod}: ${brake}, ${String(report.appliedPercentage)} % applied${waiting}`;
+}
+
+function list(title: string, engagements: readonly Engagement[], none?: string): string[] {
+  if (engagements.length === 0) return none === undefined ? [] : [none];
+  return [title, ...engagements.map((engagement) => `  ${describeEngagement(engagement)}`)];
 }
 
 await runVerb(verb, async (options, signal) => {
@@ -130,54 +135,54 @@ await runVerb(verb, async (options, signal) => {
   const left = shown.filter(({ id }) => !ids.includes(id));
   refuseAfterGuard(chosen, rollout, { stack: target.stack, force: options.force });
 
-  const goal = effectivePercentage(rollout, left.length > 0);
-  const reached = (replica: Replica) => follows(replica, ids, rollout);
-  const print = (outcome: string, replicas: readonly Replica[], lines: string[]) => {
+  const reached = (replica: Replica) => follows(replica, ids);
+  const print = (
+    outcome: string,
+    stillEngaged: readonly Engagement[],
+    replicas: readonly Replica[],
+    lines: string[],
+  ) => {
     const { stack, namespace } = target;
     const listed = replicas.map((replica) => ({ ...replica, follows: reached(replica) }));
-    const head = { stack, namespace, outcome, released: chosen, stillEngaged: left };
+    const head = { stack, namespace, outcome, stage: rollout.stage };
     const seconds = Math.round(performance.now() / 10) / 100;
-    const { stage } = rollout;
-    const result = { ...head, stage, percentage: goal, seconds, replicas: listed };
+    const result = { ...head, released: chosen, stillEngaged, seconds, replicas: listed };
     const text = options.json ? JSON.stringify(result, undefined, 2) : lines.join("\n");
     process.stdout.write(`${text}\n`);
   };
-  const list = (title: string, engagements: readonly Engagement[]) =>
-    engagements.length === 0
-      ? []
-      : [title, ...engagements.map((engagement) => `  ${describeEngagement(engagement)}`)];
-  const remaining = list("still engaged:", left);
+  const nothing = "the brake is not engaged: nothing to release";
 
   if (chosen.length > 0) {
     const record = { who: identity.who, when: new Date().toISOString(), why: options.reason };
     if (!options.dryRun) {
-      const effect = `V2's share goes to ${String(goal)} % (stage ${rollout.stage}).`;
-      const title = `Release the brake in namespace ${target.namespace}:`;
-      const question = [...list(title, chosen), ...remaining, effect].join("\n");
-      await confirm(question, options.yes, signal);
+      const percentage = effectivePercentage(rollout, left.length > 0);
+      const question = [
+        ...list(`Release the brake in namespace ${target.namespace}:`, chosen),
+        ...list("still engaged:", left),
+        `V2's share goes to ${String(percentage)} % (stage ${rollout.stage}).`,
+      ];
+      await confirm(question.join("\n"), options.yes, signal);
     }
     await patchBrake(target, releasePatch(ids, record), { signal, dryRun: options.dryRun });
   }
   if (options.dryRun) {
-    const title = `would release in namespace ${target.namespace}:`;
-    const nothing = chosen.length === 0 ? ["the brake is not engaged: nothing to release"] : [];
-    print("dryRun", before, [...nothing, ...list(title, chosen), ...remaining]);
+    const begin = list(`would release in namespace ${target.namespace}:`, chosen, nothing);
+    print("dryRun", left, before, [...begin, ...list("still engaged:", left)]);
     return exitCodes.done;
   }
 
   const { timeout: timeoutSeconds } = options;
   const outcome = await awaitReplicas({ reader, timeoutSeconds, signal, reached, describe });
-  const begin =
-    chosen.length === 0
-      ? ["the brake is not engaged: nothing to release"]
-      : list("released:", chosen);
-  const end = outcome.reached
-    ? [`${outcome.count} router replicas apply ${String(goal)} % (stage ${rollout.stage})`]
-    : outcome.missing;
-  print(outcome.reached ? "released" : "unconfirmed", outcome.replicas, [
-    ...begin,
-    ...remaining,
-    ...end,
+  const { replicas, count, missing } = outcome;
+  // Somebody may have engaged anew meanwhile: such an engagement is in force and is shown.
+  const still = heldEngagements(replicas).filter(({ id }) => !ids.includes(id));
+  const applied = [...new Set(replicas.map(({ report }) => report?.appliedPercentage))];
+  print(outcome.reached ? "released" : "unconfirmed", still, replicas, [
+    ...list("released:", chosen, nothing),
+    ...list("still engaged:", still),
+    ...(outcome.reached
+      ? [`${count} router replicas apply ${applied.join(" and ")} % (stage ${rollout.stage})`]
+      : missing),
   ]);
   return outcome.exitCode;
 });

@@ -26,14 +26,13 @@ export interface WatchOptions {
   resourceVersion?: string;
   /** The server ends the watch after this time, 1 to 3600. Default 60. */
   timeoutSeconds?: number;
+  /** Silence that is tolerated beyond `timeoutSeconds`. Default 5,000. */
+  graceMilliseconds?: number;
   /** Ends the iteration without an error. */
   signal?: AbortSignal;
 }
 
 const defaultTimeoutMilliseconds = 5_000;
-
-/** Silence that is tolerated beyond the time after which the server itself ends a watch. */
-const watchGraceMilliseconds = 5_000;
 
 /**
  * A client for the few requests that the verbs and the agents make, on plain HTTPS.
@@ -120,7 +119,13 @@ export class KubernetesClient {
     namespace: string,
     options: WatchOptions = {},
   ): AsyncGenerator<WatchEvent<T>, void, undefined> {
-    const { name, resourceVersion, timeoutSeconds = 60, signal } = options;
+    const {
+      name,
+      resourceVersion,
+      timeoutSeconds = 60,
+      graceMilliseconds = 5_000,
+      signal,
+    } = options;
     const path = objectPath(kind, namespace);
     const query = {
       watch: "true",
@@ -129,7 +134,7 @@ export class KubernetesClient {
       fieldSelector: name === undefined ? undefined : `metadata.name=${name}`,
       resourceVersion,
     };
-    const silenceMilliseconds = timeoutSeconds * 1000 + watchGraceMilliseconds;
+    const silenceMilliseconds = timeoutSeconds * 1000 + graceMilliseconds;
     return this.http.stream(
       { method: "GET", path, query },
       { signal, silenceMilliseconds },
