@@ -53,7 +53,7 @@ function leavesOf(schema: z.core.$ZodType, path: string): ConfigKey[] {
     const shape: Readonly<Record<string, z.core.$ZodType>> = schema.shape;
     return Object.entries(shape).flatMap(([name, field]) => leavesOf(field, `${path}.${name}`));
   }
-  if (schema instanceof z.ZodArray) return leavesOf(schema.element as z.core.$ZodType, `${path}[]`);
+  if (schema instanceof z.ZodArray) return leavesOf(schema.element, `${path}[]`);
   if (schema instanceof z.ZodRecord) return leavesOf(schema.valueType, `${path}.*`);
   if (schema instanceof z.ZodPipe) return leavesOf(schema.out, path);
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodOptional) {

@@ -18,9 +18,11 @@ export class ConfigError extends Error {
     const noun = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
     const lines = problems.map(({ sentence }) => `  - ${sentence}`);
     super(
-      [`The configuration of stack ${stack} has ${noun}; nothing was changed:`, ...lines].join(
-        "\n",
-      ),
+      [
+        `The configuration of stack ${stack} has ${noun}; nothing was changed.`,
+        "(The commands act on the selected stack; add --stack for another.)",
+        ...lines,
+      ].join("\n"),
     );
     this.problems = problems;
   }
@@ -37,19 +39,15 @@ export function invalid(
   const shown = key === undefined || key.secret !== undefined ? kindOf(value) : show(value);
   return problem(
     path,
-    `is ${shown}, but ${reason ?? `must be ${key?.allowed ?? `a map of ${namesBelow(path)}`}`}`,
-    fix ?? setCommand(path),
+    `is ${shown}, but ${reason ?? `must be ${key?.allowed ?? containerAt(path)}`}`,
+    fix ?? (key === undefined ? removeCommand(path) : setCommand(path)),
   );
 }
 
-/** A value that must be there and is not. */
-export function missing(path: readonly PropertyKey[], reason = "is required"): Problem {
-  const allowed = findKey(path)?.allowed;
-  return problem(
-    path,
-    `is missing and ${reason}${allowed === undefined ? "" : `: it must be ${allowed}`}`,
-    setCommand(path),
-  );
+/** A value that must be there and is not. `where` says under which circumstances, for example "at stage p5". */
+export function missing(path: readonly PropertyKey[], where = ""): Problem {
+  const allowed = findKey(path)?.allowed ?? containerAt(path);
+  return problem(path, `is missing, but must be ${allowed} ${where}`.trimEnd(), setCommand(path));
 }
 
 /** A value that a profile's file leaves for people to fill in. */
@@ -72,6 +70,15 @@ export function inClear(path: readonly PropertyKey[]): Problem {
   );
 }
 
+/** A free name that cannot be one of an environment variable. */
+export function badName(path: readonly PropertyKey[]): Problem {
+  return problem(
+    path,
+    "is no name of an environment variable, but must be of letters, digits and underscores, no digit first",
+    removeCommand(path),
+  );
+}
+
 /** A key that does not exist. Its value is not shown: it may be a misspelt secret. */
 export function unknownKey(path: readonly PropertyKey[]): Problem {
   const siblings = namesBelow(path.slice(0, -1));
@@ -81,7 +88,7 @@ export function unknownKey(path: readonly PropertyKey[]): Problem {
     return problem(
       path,
       `is one name, but "${last}" is a path, so the command needs --path`,
-      `pulumi config rm ${qualified(last)} && ${setCommand(last.split("."))}`,
+      `${removeCommand(path)} && ${setCommand(last.split("."))}`,
     );
   }
   if (last.replaceAll("_", "").toLowerCase() === "gradualrolloutpercentage") {
@@ -102,7 +109,7 @@ export function unknownKey(path: readonly PropertyKey[]): Problem {
 
 /** Something that no single value can mend by itself. */
 export function problem(path: readonly PropertyKey[], finding: string, fix: string): Problem {
-  const subject = path.length === 0 ? "The stack" : qualified(formatPath(path));
+  const subject = path.length === 0 ? "The stack" : qualified(subjectOf(path));
   return { path, sentence: `${subject} ${finding}; run: ${fix}` };
 }
 
@@ -120,7 +127,14 @@ export function setCommand(path: readonly PropertyKey[], value?: string): string
 }
 
 function removeCommand(path: readonly PropertyKey[]): string {
-  return `pulumi config rm --path '${qualified(formatPath(path))}'`;
+  return path.length > 1
+    ? `pulumi config rm --path '${qualified(formatPath(path))}'`
+    : `pulumi config rm ${qualified(subjectOf(path))}`;
+}
+
+/** A top-level name may hold dots: whoever forgets --path makes one. */
+function subjectOf(path: readonly PropertyKey[]): string {
+  return path.length === 1 ? String(path[0]) : formatPath(path);
 }
 
 /** What kind of thing a value is, for values that must not be shown. */
@@ -139,6 +153,13 @@ function show(value: unknown): string {
   // The user information of a URL is often a password.
   const safe = text.replaceAll(/\/\/[^/\s"]*@/g, "//...@");
   return safe.length > shownLength ? `${safe.slice(0, shownLength)}..."` : safe;
+}
+
+function containerAt(path: readonly PropertyKey[]): string {
+  const names = `a map of ${namesBelow(path)}`;
+  const pattern = formatPath(path).replaceAll(/\[\d+\]/g, "[]");
+  const isList = configKeys.some((key) => key.path.startsWith(`${pattern}[]`));
+  return isList ? `a list whose items are ${names}` : names;
 }
 
 function namesBelow(path: readonly PropertyKey[]): string {
@@ -167,7 +188,7 @@ function nearestKey(path: readonly PropertyKey[]): string | undefined {
   const [nearest] = keysBelow(parent)
     .map(({ name }) => ({ name, distance: editDistance(last, plain(name)) }))
     .sort((a, b) => a.distance - b.distance);
-  if (nearest !== undefined && nearest.distance <= Math.max(1, last.length / 3)) {
+  if (nearest !== undefined && nearest.distance <= Math.min(3, last.length / 2)) {
     return qualified(formatPath([...parent, nearest.name]));
   }
   const elsewhere = configKeys.find((key) => plain(key.path.split(".").at(-1) ?? "") === last);

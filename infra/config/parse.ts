@@ -7,6 +7,7 @@ import { findStage } from "../rollout/stages.ts";
 import type { MigrationConfig } from "./migration-config.ts";
 import { configKeys, formatPath } from "./keys.ts";
 import {
+  badName,
   ConfigError,
   inClear,
   invalid,
@@ -121,7 +122,7 @@ function issueProblems(
       return issue.keys.map((name) => unknownKey([...path, name]));
     }
     if (issue.code === "invalid_key") {
-      return [invalid(path, valueAt(value, issue.path))];
+      return [badName(path)];
     }
     const actual = valueAt(value, issue.path);
     return [actual === undefined ? missing(path) : invalid(path, actual)];

@@ -1,4 +1,3 @@
-import { booleanFlagNames } from "../rollout/flags.ts";
 import {
   ladderProblems,
   percentageOfStageName,
@@ -68,13 +67,13 @@ function ladderFix(
   field: string | undefined,
 ): string {
   const rung = stages[index];
-  return field === "name" && rung !== undefined && rung.name !== `p${rung.percentage}`
+  if (field === "percentage") {
+    return setCommand(path, String((stages[index - 1]?.percentage ?? 0) + 1));
+  }
+  if (field !== "name") return setCommand(path);
+  return rung !== undefined && rung.name !== `p${rung.percentage}`
     ? setCommand(path, `p${rung.percentage}`)
-    : field === "name"
-      ? `pulumi config rm --path 'pool-migration:stages[${index}]'`
-      : field === "percentage"
-        ? setCommand(path, String((stages[index - 1]?.percentage ?? 0) + 1))
-        : setCommand(path);
+    : `pulumi config rm --path 'pool-migration:stages[${index}]'`;
 }
 
 function stageRules(config: ParsedSections): readonly Problem[] {
@@ -91,11 +90,11 @@ function stageRules(config: ParsedSections): readonly Problem[] {
       const section = config[side];
       return stage.pools[side] && section !== undefined && section.image === undefined;
     })
-    .map((side) => missing([side, "image"], `is required at stage ${stage.name}`));
+    .map((side) => missing([side, "image"], `at stage ${stage.name}`));
   if (stage.name === retiredStage && config.flags?.poolV2Enabled === false) {
     problems.push(
       invalid(
-        ["flags", booleanFlagNames[0]],
+        ["flags", "poolV2Enabled"],
         false,
         "must be true at stage retired, because V1 is gone there",
       ),
@@ -148,5 +147,5 @@ function tokenRules({ router }: ParsedSections): readonly Problem[] {
 
 function toolsRules({ images, database }: ParsedSections): readonly Problem[] {
   if (images === undefined || images.tools !== undefined || database === undefined) return [];
-  return [missing(["images", "tools"], "is required where database is set")];
+  return [missing(["images", "tools"], "where database is set")];
 }

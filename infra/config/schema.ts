@@ -96,8 +96,7 @@ const settings = (what: string) =>
           .transform((value) => String(value)),
         {
           description: `Environment variable of ${what}.`,
-          allowed:
-            "text, true, false or a number, under a name of letters, digits and underscores, no digit first",
+          allowed: "text, true, false or a number",
           example: "'value'",
           secret: "possible",
         },
