@@ -1,0 +1,4 @@
+import { stopEnvironment } from "./environment.ts";
+import { environmentName } from "./paths.ts";
+
+await stopEnvironment(environmentName());
