@@ -14,13 +14,16 @@ export const clusterDns: Component = {
     await mkdir(directory, { recursive: true });
     const corefile = join(directory, "Corefile");
     const lines = [
-      ".:53 {",
+      "cluster.local:53 in-addr.arpa:53 {",
       `  bind ${nodeAddress}`,
       "  errors",
       "  kubernetes cluster.local in-addr.arpa {",
       `    kubeconfig ${context.kubeconfig}`,
       "    ttl 1",
       "  }",
+      "}",
+      ".:53 {",
+      `  bind ${nodeAddress}`,
       "  template ANY ANY {",
       "    rcode NXDOMAIN",
       "  }",
