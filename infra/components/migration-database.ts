@@ -1,0 +1,171 @@
+import * as postgresql from "@pulumi/postgresql";
+import * as pulumi from "@pulumi/pulumi";
+import type { DatabaseConfig } from "../config/migration-config.ts";
+import { loginPassword } from "../database/login-password.ts";
+import { accessKinds, groupRole, loginRole, schemaName } from "../database/names.ts";
+import type { AccessKind } from "../database/names.ts";
+import { MigrationJob } from "./migration-job.ts";
+
+/** What the migration's database is made of. */
+export interface MigrationDatabaseArgs extends DatabaseConfig {
+  /** Namespace of the stack, where the migrations run. */
+  readonly namespace: pulumi.Input<string>;
+}
+
+type Roles = Readonly<Record<AccessKind, postgresql.Role>>;
+
+/**
+ * Database, schema, roles and privileges of the migration's tables, and the Job that brings the tables up to date.
+ * Tables are made by SQL migrations, not by Pulumi. Nothing in the traffic's path depends on any of this.
+ */
+export class MigrationDatabase extends pulumi.ComponentResource {
+  /** Name of the Job that ran the migrations last. */
+  readonly jobName: pulumi.Output<string>;
+
+  constructor(name: string, args: MigrationDatabaseArgs, opts: pulumi.ComponentResourceOptions) {
+    super("pool-migration:components:MigrationDatabase", name, {}, opts);
+    const password = pulumi.secret(args.admin.password);
+    const provider = new postgresql.Provider(
+      name,
+      {
+        host: args.host,
+        port: args.port,
+        username: args.admin.user,
+        password,
+        sslmode: args.ssl,
+        superuser: false,
+        connectTimeout: 15,
+      },
+      { parent: this },
+    );
+    const child = { parent: this, provider };
+
+    const groups = createGroups(args.name, child);
+    const logins = createLogins(args.name, groups, password, child);
+    const database = new postgresql.Database(
+      name,
+      { name: args.name, owner: groups.owner.name, encoding: "UTF8" },
+      child,
+    );
+    const schema = new postgresql.Schema(
+      name,
+      { name: schemaName, database: database.name, owner: groups.owner.name },
+      // Dropping the database drops what is in it; a schema with tables could not be dropped by itself.
+      { ...child, deletedWith: database },
+    );
+    const privileges = createPrivileges(groups, database, schema, {
+      ...child,
+      deletedWith: database,
+    });
+    const job = new MigrationJob(
+      "migrate",
+      {
+        namespace: args.namespace,
+        image: args.toolsImage,
+        connection: {
+          PGHOST: args.host,
+          PGPORT: String(args.port),
+          PGDATABASE: database.name,
+          PGUSER: logins.owner.name,
+          PGSSLMODE: args.ssl,
+        },
+        password: derivePassword(password, args.name, "owner"),
+      },
+      { parent: this, dependsOn: [schema, ...privileges, ...Object.values(logins)] },
+    );
+    this.jobName = job.jobName;
+    this.registerOutputs({ jobName: this.jobName });
+  }
+}
+
+function derivePassword(
+  admin: pulumi.Output<string>,
+  database: string,
+  kind: AccessKind,
+): pulumi.Output<string> {
+  return admin.apply((password) => loginPassword(password, database, kind));
+}
+
+function createGroups(database: string, opts: pulumi.CustomResourceOptions): Roles {
+  return forEachKind((kind) => {
+    const name = groupRole(database, kind);
+    return new postgresql.Role(kind, { name, login: false }, opts);
+  });
+}
+
+function createLogins(
+  database: string,
+  groups: Roles,
+  admin: pulumi.Output<string>,
+  opts: pulumi.CustomResourceOptions,
+): Roles {
+  return forEachKind(
+    (kind) =>
+      new postgresql.Role(
+        `${kind}-login`,
+        {
+          name: loginRole(database, kind),
+          login: true,
+          password: derivePassword(admin, database, kind),
+          roles: [groups[kind].name],
+          searchPaths: [schemaName],
+        },
+        opts,
+      ),
+  );
+}
+
+/**
+ * Who may do what. By default the writer may add rows to a table and read them, which makes every table a journal;
+ * the SQL migrations name the few tables whose rows it may also change.
+ */
+function createPrivileges(
+  groups: Roles,
+  database: postgresql.Database,
+  schema: postgresql.Schema,
+  opts: pulumi.CustomResourceOptions,
+): pulumi.CustomResource[] {
+  const grants = (["writer", "reader"] as const).flatMap((kind) => [
+    new postgresql.Grant(
+      `${kind}-connects`,
+      {
+        database: database.name,
+        role: groups[kind].name,
+        objectType: "database",
+        privileges: ["CONNECT"],
+      },
+      opts,
+    ),
+    new postgresql.Grant(
+      `${kind}-uses-schema`,
+      {
+        database: database.name,
+        role: groups[kind].name,
+        schema: schema.name,
+        objectType: "schema",
+        privileges: ["USAGE"],
+      },
+      opts,
+    ),
+    new postgresql.DefaultPrivileges(
+      `${kind}-tables`,
+      {
+        database: database.name,
+        role: groups[kind].name,
+        owner: groups.owner.name,
+        schema: schema.name,
+        objectType: "table",
+        privileges: kind === "writer" ? ["SELECT", "INSERT"] : ["SELECT"],
+      },
+      opts,
+    ),
+  ]);
+  return grants;
+}
+
+function forEachKind(create: (kind: AccessKind) => postgresql.Role): Roles {
+  return Object.fromEntries(accessKinds.map((kind) => [kind, create(kind)])) as Record<
+    AccessKind,
+    postgresql.Role
+  >;
+}

@@ -1,0 +1,141 @@
+import type * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import { envoyArguments, routerDirectory } from "../rollout/envoy-bootstrap.ts";
+import { objectNames, workloadSelector } from "../rollout/names.ts";
+import { routeTimeoutSeconds } from "../rollout/router-settings.ts";
+import type { RouterSettings } from "../rollout/router-settings.ts";
+import { restrictedContainer, restrictedOwnPod } from "./restricted-pod.ts";
+
+/** What a pod of the router is made of. */
+export interface RouterPodArgs {
+  readonly image: string;
+  readonly settings: RouterSettings;
+  /** Name of the ServiceAccount. */
+  readonly account: pulumi.Input<string>;
+  /** Name of the Secret with the keys `agent` and, with `override`, `override`. */
+  readonly tokensSecret: pulumi.Input<string>;
+  /** Whether testers may choose a side with the override header. */
+  readonly override: boolean;
+}
+
+/** Where the ConfigMaps are mounted: what a pod that starts without an API server begins with. */
+const mountDirectory = "/etc/router";
+
+/** Where clients inside a pod look for their credentials. */
+const credentialsDirectory = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/** Seconds for which a stopping Envoy tells its callers to close their connections. */
+const drainSeconds = 20;
+
+/** Seconds kept back for what follows the drain. */
+const terminationMarginSeconds = 10;
+
+const node = "/usr/local/bin/node";
+
+/**
+ * Envoy with the agent beside it. The agent is a native sidecar: it writes and validates the first files, its startup
+ * probe lets Envoy start, and it outlives Envoy when the pod stops.
+ */
+export function routerPodSpec(args: RouterPodArgs): k8s.types.input.core.v1.PodSpec {
+  return {
+    serviceAccountName: args.account,
+    automountServiceAccountToken: false,
+    securityContext: restrictedOwnPod,
+    terminationGracePeriodSeconds:
+      drainSeconds + routeTimeoutSeconds(args.settings) + terminationMarginSeconds,
+    topologySpreadConstraints: [
+      {
+        maxSkew: 1,
+        topologyKey: "kubernetes.io/hostname",
+        whenUnsatisfiable: "ScheduleAnyway",
+        labelSelector: { matchLabels: workloadSelector(objectNames.router) },
+      },
+    ],
+    initContainers: [agentContainer(args)],
+    containers: [envoyContainer(args)],
+    volumes: [
+      { name: "state", emptyDir: {} },
+      { name: "rollout", configMap: { name: objectNames.rollout } },
+      { name: "brake", configMap: { name: objectNames.brake } },
+      credentialsVolume,
+    ],
+  };
+}
+
+function agentContainer(args: RouterPodArgs): k8s.types.input.core.v1.Container {
+  const probe = (path: string) => ({ httpGet: { path, port: "agent" }, timeoutSeconds: 3 });
+  const token = (name: string, key: string) => ({
+    name,
+    valueFrom: { secretKeyRef: { name: args.tokensSecret, key } },
+  });
+  return {
+    name: "router-agent",
+    image: args.image,
+    imagePullPolicy: "IfNotPresent",
+    restartPolicy: "Always",
+    command: [node, "/app/scripts/agents/router-agent.ts"],
+    ports: [{ name: "agent", containerPort: args.settings.ports.agent, protocol: "TCP" }],
+    env: [
+      settingsVariable(args.settings),
+      token("ROUTER_AGENT_TOKEN", "agent"),
+      ...(args.override ? [token("ROUTER_OVERRIDE_TOKEN", "override")] : []),
+      { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
+      { name: "POD_NAMESPACE", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },
+    ],
+    startupProbe: { ...probe("/startup"), periodSeconds: 1, failureThreshold: 60 },
+    livenessProbe: { ...probe("/livez"), periodSeconds: 10, failureThreshold: 3 },
+    resources: { requests: { cpu: "50m", memory: "96Mi" }, limits: { memory: "256Mi" } },
+    securityContext: restrictedContainer,
+    volumeMounts: [
+      { name: "state", mountPath: routerDirectory },
+      { name: "rollout", mountPath: `${mountDirectory}/rollout`, readOnly: true },
+      { name: "brake", mountPath: `${mountDirectory}/brake`, readOnly: true },
+      { name: "credentials", mountPath: credentialsDirectory, readOnly: true },
+    ],
+  };
+}
+
+function envoyContainer(args: RouterPodArgs): k8s.types.input.core.v1.Container {
+  return {
+    name: "envoy",
+    image: args.image,
+    imagePullPolicy: "IfNotPresent",
+    command: ["/usr/local/bin/envoy", ...envoyArguments(args.settings)],
+    ports: [
+      { name: "http", containerPort: args.settings.ports.listener, protocol: "TCP" },
+      { name: "ready", containerPort: args.settings.ports.readiness, protocol: "TCP" },
+    ],
+    env: [settingsVariable(args.settings)],
+    lifecycle: { preStop: { exec: { command: [node, "/app/scripts/agents/drain.ts"] } } },
+    // Envoy's own listener answers, so that a dead agent takes nothing off the air.
+    readinessProbe: {
+      httpGet: { path: "/ready", port: "ready" },
+      periodSeconds: 1,
+      failureThreshold: 2,
+    },
+    livenessProbe: { tcpSocket: { port: "ready" }, periodSeconds: 10, failureThreshold: 3 },
+    resources: { requests: { cpu: "100m", memory: "96Mi" }, limits: { memory: "512Mi" } },
+    securityContext: restrictedContainer,
+    volumeMounts: [{ name: "state", mountPath: routerDirectory }],
+  };
+}
+
+function settingsVariable(settings: RouterSettings): k8s.types.input.core.v1.EnvVar {
+  return { name: "ROUTER_SETTINGS", value: JSON.stringify(settings) };
+}
+
+/** The account's credentials for the agent alone: the kubelet would mount them into Envoy's container as well. */
+const credentialsVolume: k8s.types.input.core.v1.Volume = {
+  name: "credentials",
+  projected: {
+    sources: [
+      { serviceAccountToken: { path: "token", expirationSeconds: 3607 } },
+      { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
+      {
+        downwardAPI: {
+          items: [{ path: "namespace", fieldRef: { fieldPath: "metadata.namespace" } }],
+        },
+      },
+    ],
+  },
+};

@@ -1,0 +1,199 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import type { PoolConfig, RouterConfig } from "../config/migration-config.ts";
+import type { Side } from "../rollout/decision.ts";
+import {
+  objectNames,
+  poolName,
+  serviceHost,
+  workloadLabels,
+  workloadSelector,
+} from "../rollout/names.ts";
+import { routerSettingsSchema } from "../rollout/router-settings.ts";
+import type { RouterSettings } from "../rollout/router-settings.ts";
+import { readyTimeout } from "./ready-timeout.ts";
+import { routerPodSpec } from "./router-pod.ts";
+
+/** What the router is made of. The percentage is not among it: a change of stage must not touch the pods. */
+export interface TrafficRouterArgs extends RouterConfig {
+  /** Name of the stack's namespace, part of the pools' addresses. */
+  readonly namespaceName: string;
+  /** The same as an output of the Namespace, so that the router is created after it. */
+  readonly namespace: pulumi.Input<string>;
+  /** What both pools share. */
+  readonly pool: PoolConfig;
+}
+
+const name = objectNames.router;
+
+/**
+ * The router: Envoy with its agent, the brake, and what the agent may do. Pods follow the ConfigMaps `rollout` and
+ * `brake` while they run, so neither a change of stage nor the brake restarts them.
+ */
+export class TrafficRouter extends pulumi.ComponentResource {
+  /** Address of the router inside the cluster, `host:port`. */
+  readonly address: pulumi.Output<string>;
+  /** Name of the Secret with the keys `agent` and, where the override is in use, `override`. */
+  readonly tokensSecret: pulumi.Output<string>;
+
+  constructor(args: TrafficRouterArgs, opts: pulumi.ComponentResourceOptions) {
+    super("pool-migration:components:TrafficRouter", name, {}, opts);
+    const child = { parent: this };
+    const metadata = { name, namespace: args.namespace, labels: workloadLabels(name) };
+    const port = args.pool.port;
+
+    createBrake(args.namespace, child);
+    const account = createAccount(metadata, child);
+    const tokens = createTokens(args, metadata.labels, child);
+    this.tokensSecret = tokens.metadata.name;
+    const service = new k8s.core.v1.Service(
+      name,
+      {
+        metadata,
+        spec: {
+          selector: workloadSelector(name),
+          ports: [{ name: "http", port, targetPort: "http", protocol: "TCP" }],
+        },
+      },
+      child,
+    );
+    new k8s.policy.v1.PodDisruptionBudget(
+      name,
+      {
+        metadata,
+        spec: { minAvailable: 1, selector: { matchLabels: workloadSelector(name) } },
+      },
+      child,
+    );
+    createDeployment(args, metadata, { account, tokensSecret: this.tokensSecret }, child);
+    this.address = pulumi.interpolate`${service.metadata.name}.${service.metadata.namespace}.svc:${port}`;
+    this.registerOutputs({ address: this.address, tokensSecret: this.tokensSecret });
+  }
+}
+
+/** What the pods are told. Both pools have an address at every stage: a name that does not resolve has no hosts. */
+function routerSettings(args: TrafficRouterArgs): RouterSettings {
+  const pool = (side: Side) => ({
+    host: serviceHost(poolName(side), args.namespaceName),
+    port: args.pool.port,
+  });
+  return routerSettingsSchema.parse({
+    ports: {},
+    sessionHeader: args.sessionHeader,
+    pools: { v1: pool("v1"), v2: pool("v2") },
+    readinessPath: args.pool.readinessPath,
+    operationTimeoutSeconds: args.pool.operationTimeoutSeconds,
+    idempotencyKeys: args.pool.idempotencyKeys,
+  });
+}
+
+interface Metadata {
+  readonly name: string;
+  readonly namespace: pulumi.Input<string>;
+  readonly labels: Record<string, string>;
+}
+
+/**
+ * The brake is declared without data: what people and the guard write into it belongs to them, and neither `up` nor
+ * `refresh` takes it away.
+ */
+function createBrake(namespace: pulumi.Input<string>, opts: pulumi.CustomResourceOptions): void {
+  new k8s.core.v1.ConfigMap(
+    objectNames.brake,
+    { metadata: { name: objectNames.brake, namespace, labels: workloadLabels(name) } },
+    opts,
+  );
+}
+
+/** The agent may read the two ConfigMaps, by name, and nothing else. */
+function createAccount(
+  metadata: Metadata,
+  opts: pulumi.CustomResourceOptions,
+): pulumi.Output<string> {
+  const account = new k8s.core.v1.ServiceAccount(
+    name,
+    { metadata, automountServiceAccountToken: false },
+    opts,
+  );
+  const role = new k8s.rbac.v1.Role(
+    name,
+    {
+      metadata,
+      rules: [
+        {
+          apiGroups: [""],
+          resources: ["configmaps"],
+          resourceNames: [objectNames.rollout, objectNames.brake],
+          verbs: ["get", "list", "watch"],
+        },
+      ],
+    },
+    opts,
+  );
+  new k8s.rbac.v1.RoleBinding(
+    name,
+    {
+      metadata,
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: role.metadata.name },
+      subjects: [
+        { kind: "ServiceAccount", name: account.metadata.name, namespace: metadata.namespace },
+      ],
+    },
+    opts,
+  );
+  return account.metadata.name;
+}
+
+/** Without a name of its own, so that a changed token replaces the Secret and the Deployment rolls. */
+function createTokens(
+  args: TrafficRouterArgs,
+  labels: Record<string, string>,
+  opts: pulumi.CustomResourceOptions,
+): k8s.core.v1.Secret {
+  return new k8s.core.v1.Secret(
+    objectNames.routerTokens,
+    {
+      metadata: { namespace: args.namespace, labels },
+      immutable: true,
+      stringData: pulumi.secret({
+        agent: args.agentToken,
+        ...(args.overrideToken === undefined ? {} : { override: args.overrideToken }),
+      }),
+    },
+    opts,
+  );
+}
+
+function createDeployment(
+  args: TrafficRouterArgs,
+  metadata: Metadata,
+  names: {
+    readonly account: pulumi.Input<string>;
+    readonly tokensSecret: pulumi.Input<string>;
+  },
+  opts: pulumi.CustomResourceOptions,
+): void {
+  new k8s.apps.v1.Deployment(
+    name,
+    {
+      metadata,
+      spec: {
+        replicas: args.replicas,
+        progressDeadlineSeconds: args.pool.readyTimeoutSeconds,
+        strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+        selector: { matchLabels: workloadSelector(name) },
+        template: {
+          metadata: { labels: metadata.labels },
+          spec: routerPodSpec({
+            image: args.image,
+            settings: routerSettings(args),
+            account: names.account,
+            tokensSecret: names.tokensSecret,
+            override: args.overrideToken !== undefined,
+          }),
+        },
+      },
+    },
+    { ...opts, customTimeouts: readyTimeout(args.pool.readyTimeoutSeconds) },
+  );
+}

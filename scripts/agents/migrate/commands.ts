@@ -1,0 +1,176 @@
+import type pg from "pg";
+import {
+  digestOf,
+  migrationsDirectory,
+  readSqlFiles,
+  verifyDirectory,
+} from "../../../infra/database/migrations.ts";
+import type { SqlFile } from "../../../infra/database/migrations.ts";
+import { exitCodes, VerbError } from "../../lib/verb.ts";
+import { applyMigrations } from "./apply.ts";
+import { connect } from "./connection.ts";
+import { compareWithLedger, readLedger, refuseRewrittenHistory } from "./ledger.ts";
+import type { MigrationState } from "./ledger.ts";
+import { readMigrationFiles } from "./migration-file.ts";
+import { takeRunnerLock } from "./runner-lock.ts";
+import type { MigrateSettings } from "./settings.ts";
+import { findProblems } from "./verify.ts";
+
+/** Where the SQL files are. */
+export interface SqlDirectories {
+  readonly migrations: string;
+  readonly verify: string;
+}
+
+/** The project's own files. */
+export const projectDirectories: SqlDirectories = {
+  migrations: migrationsDirectory,
+  verify: verifyDirectory,
+};
+
+/** What a command works with. */
+export interface CommandContext {
+  readonly settings: MigrateSettings;
+  readonly directories: SqlDirectories;
+  /** Told what happens while it happens, one line each. */
+  readonly progress: (line: string) => void;
+  /** Ends waiting. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a command found or did. */
+export interface CommandResult {
+  /** Names of the migrations that this run applied or reverted, in the order in which it did. */
+  readonly changed: readonly string[];
+  /** All migrations, in order. */
+  readonly migrations: readonly MigrationState[];
+  /** What the verify queries found; undefined where the command does not ask. */
+  readonly problems: readonly string[] | undefined;
+}
+
+/** Partitions of pool_metrics that are kept ready, in months after this one. */
+const monthsAhead = 3;
+
+/**
+ * Applies what is pending, makes the partitions of the coming months, and verifies the result. A second run changes
+ * nothing; two runs at once do it one after the other.
+ *
+ * @param expectedDigest digest of the files that the caller means; absent: whatever is here
+ */
+export function up(context: CommandContext, expectedDigest?: string): Promise<CommandResult> {
+  const files = readMigrationFiles(context.directories.migrations);
+  const queries = readSqlFiles(context.directories.verify);
+  refuseOtherFiles([...files, ...queries], expectedDigest);
+  return withRunnerLock(context, async (client) => {
+    const states = compareWithLedger(files, await readLedger(client));
+    refuseRewrittenHistory(states);
+    const pending = states.filter(({ state }) => state === "pending");
+    const changed: string[] = [];
+    await applyMigrations(client, {
+      direction: "up",
+      directory: context.directories.migrations,
+      files,
+      count: pending.length,
+      patience: context.settings.patience,
+      onDone: (name) => {
+        changed.push(name);
+        context.progress(`applied ${name}`);
+      },
+    });
+    await ensurePartitions(client, context);
+    return {
+      changed,
+      migrations: compareWithLedger(files, await readLedger(client)),
+      problems: await findProblems(client, queries),
+    };
+  });
+}
+
+/**
+ * Reverts the newest migrations, with the data in their tables.
+ *
+ * @param count number of migrations, 1 or more
+ */
+export function down(context: CommandContext, count: number): Promise<CommandResult> {
+  const files = readMigrationFiles(context.directories.migrations);
+  return withRunnerLock(context, async (client) => {
+    const ledger = await readLedger(client);
+    refuseRewrittenHistory(compareWithLedger(files, ledger));
+    const changed: string[] = [];
+    await applyMigrations(client, {
+      direction: "down",
+      directory: context.directories.migrations,
+      files,
+      count: Math.min(count, ledger.length),
+      patience: context.settings.patience,
+      onDone: (name) => {
+        changed.push(name);
+        context.progress(`reverted ${name}`);
+      },
+    });
+    const migrations = compareWithLedger(files, await readLedger(client));
+    return { changed, migrations, problems: undefined };
+  });
+}
+
+/** Which migrations are applied, pending, edited or missing. Changes nothing and waits for no lock. */
+export function status(context: CommandContext): Promise<CommandResult> {
+  const files = readMigrationFiles(context.directories.migrations);
+  return withClient(context, async (client) => ({
+    changed: [],
+    migrations: compareWithLedger(files, await readLedger(client)),
+    problems: undefined,
+  }));
+}
+
+/** Runs the verify queries. Changes nothing and waits for no lock. */
+export function verify(context: CommandContext): Promise<CommandResult> {
+  const files = readMigrationFiles(context.directories.migrations);
+  return withClient(context, async (client) => ({
+    changed: [],
+    migrations: compareWithLedger(files, await readLedger(client)),
+    problems: await findProblems(client, readSqlFiles(context.directories.verify)),
+  }));
+}
+
+function refuseOtherFiles(files: readonly SqlFile[], expectedDigest: string | undefined): void {
+  const digest = digestOf(files);
+  if (expectedDigest === undefined || digest === expectedDigest) return;
+  throw new VerbError(
+    exitCodes.refused,
+    `the SQL files here have the digest ${digest}, expected is ${expectedDigest}: the tools image was built ` +
+      "from another version of the project; build it anew and set images.tools to it",
+  );
+}
+
+async function ensurePartitions(client: pg.Client, { progress }: CommandContext): Promise<void> {
+  const { rows } = await client.query<{ created: number }>(
+    "SELECT ensure_partitions($1) AS created",
+    [monthsAhead],
+  );
+  const created = rows[0]?.created ?? 0;
+  if (created > 0) progress(`made ${created} partitions of pool_metrics`);
+}
+
+function withRunnerLock<T>(
+  context: CommandContext,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  return withClient(context, async (client) => {
+    const { runnerLockSeconds } = context.settings.patience;
+    await takeRunnerLock(client, runnerLockSeconds, context.signal);
+    return work(client);
+  });
+}
+
+async function withClient<T>(
+  context: CommandContext,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = await connect(context.settings, context.signal);
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,105 @@
+import pg from "pg";
+import { groupRole, schemaName } from "../../../infra/database/names.ts";
+import { waitUntil } from "../../lib/progress.ts";
+import { exitCodes, VerbError } from "../../lib/verb.ts";
+import type { MigrateSettings } from "./settings.ts";
+
+/** SQLSTATE classes and codes that time may cure: the server starts, stops or is full. */
+const transientStates = /^(08|57P0|53)/;
+
+/**
+ * Connects, waiting for a server that does not answer yet, and acts as the owner's group role, so that everything
+ * that is created belongs to the group and not to the login.
+ *
+ * @throws VerbError (code 3) when the server does not answer in time, (code 2) when it refuses
+ */
+export async function connect(
+  settings: MigrateSettings,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<pg.Client> {
+  let client: pg.Client | undefined;
+  let reason = "";
+  const outcome = await waitUntil({
+    timeoutSeconds: settings.patience.connectSeconds,
+    intervalMilliseconds: 250,
+    signal,
+    describe: () => `waiting for the database at ${address(settings)}: ${reason}`,
+    look: async () => {
+      try {
+        client = await openConnection(settings);
+        return true;
+      } catch (error) {
+        reason = (error as Error).message || "no connection";
+        if (isTransient(error)) return false;
+        throw new VerbError(
+          exitCodes.refused,
+          `the database at ${address(settings)} refuses ${settings.user}: ${reason}`,
+        );
+      }
+    },
+  });
+  if (outcome === "timeLimit" || client === undefined) {
+    throw new VerbError(
+      exitCodes.infrastructure,
+      `the database at ${address(settings)} did not answer within ` +
+        `${settings.patience.connectSeconds} s: ${reason}; check PGHOST, PGPORT and that it runs`,
+    );
+  }
+  await actAsOwner(client, settings);
+  return client;
+}
+
+async function openConnection(settings: MigrateSettings): Promise<pg.Client> {
+  const client = new pg.Client({
+    host: settings.host,
+    port: settings.port,
+    database: settings.database,
+    user: settings.user,
+    password: settings.password,
+    ssl: settings.ssl === "require" ? { rejectUnauthorized: false } : false,
+    application_name: "pool-migration migrate",
+    connectionTimeoutMillis: 5000,
+    lock_timeout: settings.patience.tableLockMilliseconds,
+    statement_timeout: 60_000,
+    idle_in_transaction_session_timeout: 30_000,
+  });
+  // A connection that breaks while nothing runs is noticed by the next query.
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    throw error;
+  }
+  return client;
+}
+
+async function actAsOwner(client: pg.Client, settings: MigrateSettings): Promise<void> {
+  const owner = groupRole(settings.database, "owner");
+  try {
+    await client.query(`SET ROLE ${pg.escapeIdentifier(owner)}`);
+    await client.query(`SET search_path TO ${pg.escapeIdentifier(schemaName)}`);
+    const { rows } = await client.query<{ found: boolean }>(
+      "SELECT to_regnamespace($1) IS NOT NULL AS found",
+      [schemaName],
+    );
+    if (rows[0]?.found !== true) throw new Error(`there is no schema ${schemaName}`);
+  } catch (error) {
+    await client.end();
+    throw new VerbError(
+      exitCodes.refused,
+      `the database ${settings.database} is not prepared for ${settings.user}: ` +
+        `${(error as Error).message}; pulumi up makes its roles and its schema`,
+    );
+  }
+}
+
+function isTransient(error: unknown): boolean {
+  const { code } = error as { code?: string };
+  // Errors of the network have codes of five letters or more (ECONNREFUSED); a time limit of pg's has none.
+  return code === undefined || code.startsWith("E") || transientStates.test(code);
+}
+
+function address({ host, port, database }: MigrateSettings): string {
+  return `${host}:${port}/${database}`;
+}

@@ -1,0 +1,70 @@
+import { exitCodes, VerbError } from "../../lib/verb.ts";
+
+/** Where the database is, and how long to be patient. */
+export interface MigrateSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+  /** `require` encrypts without checking the server's certificate, as libpq does. */
+  readonly ssl: "require" | "disable";
+  readonly patience: Patience;
+}
+
+/** How long to wait for what. */
+export interface Patience {
+  /** For the server to accept the connection. */
+  readonly connectSeconds: number;
+  /** For another run of the migrations to end. */
+  readonly runnerLockSeconds: number;
+  /** For a lock on a table, per attempt: longer, and every later statement on that table queues behind. */
+  readonly tableLockMilliseconds: number;
+  /** How often a migration is tried that did not get its lock on a table. */
+  readonly attempts: number;
+}
+
+/** What suits a deployment. */
+export const defaultPatience: Patience = {
+  connectSeconds: 60,
+  runnerLockSeconds: 300,
+  tableLockMilliseconds: 3000,
+  attempts: 5,
+};
+
+const sslModes = ["require", "disable"] as const;
+
+/**
+ * Reads libpq's environment variables PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD and PGSSLMODE.
+ *
+ * @throws VerbError (code 2) that names every variable that is missing or wrong
+ */
+export function readSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+): MigrateSettings {
+  const required = ["PGHOST", "PGDATABASE", "PGUSER", "PGPASSWORD"] as const;
+  const problems: string[] = required
+    .filter((name) => !environment[name])
+    .map((name) => `${name} is not set`);
+  const port = Number(environment.PGPORT ?? "5432");
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    problems.push(`PGPORT is "${environment.PGPORT}", use an integer from 1 to 65535`);
+  }
+  const ssl = sslModes.find((mode) => mode === (environment.PGSSLMODE ?? "require"));
+  if (ssl === undefined) {
+    problems.push(`PGSSLMODE is "${environment.PGSSLMODE}", use ${sslModes.join(" or ")}`);
+  }
+  if (problems.length > 0 || ssl === undefined) {
+    throw new VerbError(exitCodes.refused, `the connection is incomplete: ${problems.join("; ")}`);
+  }
+  const value = (name: (typeof required)[number]) => environment[name] ?? "";
+  return {
+    host: value("PGHOST"),
+    port,
+    database: value("PGDATABASE"),
+    user: value("PGUSER"),
+    password: value("PGPASSWORD"),
+    ssl,
+    patience: defaultPatience,
+  };
+}
