@@ -1,0 +1,273 @@
+import type { Server } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { AgentReport } from "../../../infra/rollout/agent-report.ts";
+import type { RouterFiles } from "../../../infra/rollout/envoy-bootstrap.ts";
+import { routerFiles } from "../../../infra/rollout/envoy-bootstrap.ts";
+import { objectNames } from "../../../infra/rollout/names.ts";
+import type { AgentState } from "./agent-state.ts";
+import { emptyState, readState, writeState } from "./agent-state.ts";
+import { Applier } from "./applier.ts";
+import { ClusterWatch } from "./cluster-watch.ts";
+import { DecisionAccount } from "./decision-account.ts";
+import type { Target } from "./desired-rollout.ts";
+import { DesiredRollout } from "./desired-rollout.ts";
+import type { EnvoyView } from "./envoy-admin.ts";
+import { EnvoyAdmin } from "./envoy-admin.ts";
+import { serveHttp } from "./http-interface.ts";
+import { agentMetrics } from "./metrics.ts";
+import { mountedConfigMap } from "./mounted-config-map.ts";
+import type { AgentOptions } from "./options.ts";
+import { hasReadyHost } from "./pool-probe.ts";
+import type { WrittenFiles } from "./route-files.ts";
+import { RouteFiles } from "./route-files.ts";
+
+/** Between two reads of the decision log. Milliseconds. */
+const readInterval = 100;
+
+/** Between two looks at Envoy: as a rule, while something waits, and just after a file was written. Milliseconds. */
+const lookInterval = { rule: 1_000, waiting: 250, confirming: 25 };
+
+/** How long a change counts as just written. Milliseconds. */
+const confirmingTime = 1_000;
+
+/** Between two writes of the state. Milliseconds. */
+const saveInterval = 1_000;
+
+/** Longest time for which a start waits for a ready host of V2. Milliseconds. */
+const probeLimit = 2_000;
+
+/** Before anything was applied. */
+const nothingApplied = { revision: "r0.0", percentage: 0 };
+
+/**
+ * The agent of one router pod: brings stage and brake from the cluster to Envoy, and counts what Envoy decides.
+ * Envoy runs on without it.
+ */
+export class RouterAgent {
+  private readonly options: AgentOptions;
+  private readonly log: Logger;
+  private readonly files: RouterFiles;
+  private readonly routeFiles: RouteFiles;
+  private readonly admin: EnvoyAdmin;
+  private readonly state: AgentState;
+  private readonly desired: DesiredRollout;
+  private readonly account: DecisionAccount;
+  private readonly cluster: ClusterWatch;
+  private readonly observed = { rollout: false, brake: false };
+  private readonly stopping = new AbortController();
+  private wake = new AbortController();
+  private server: Server | undefined;
+  private applier: Applier | undefined;
+  private running: Promise<unknown> = Promise.resolve();
+  private view: EnvoyView | undefined;
+  private applied = nothingApplied;
+  private waiting: string | null = "the first files are not written yet";
+  private changedAt = 0;
+  private lookedAt = 0;
+  private savedAt = 0;
+
+  constructor(options: AgentOptions, log: Logger) {
+    this.options = options;
+    this.log = log;
+    this.files = routerFiles(options.directory);
+    this.routeFiles = new RouteFiles(options.settings, this.files, options.overrideToken);
+    this.admin = new EnvoyAdmin(options.settings.ports.admin);
+    this.state = this.restoredState();
+    this.desired = new DesiredRollout(this.state);
+    this.account = new DecisionAccount({
+      state: this.state,
+      path: this.files.decisionLog,
+      rotateBytes: options.rotateBytes,
+      reopen: () => this.admin.reopenLogs(),
+      onFinished: () => this.save(false),
+    });
+    this.cluster = new ClusterWatch({
+      connect: options.connect,
+      namespace: options.namespace,
+      onRollout: (observation) => {
+        this.observed.rollout = true;
+        this.desired.observeRollout(observation);
+        this.changed(false);
+      },
+      onBrake: (observation) => {
+        this.observed.brake = true;
+        this.changed(this.desired.observeBrake(observation));
+      },
+      onProblem: (problem) => {
+        if (problem === "") this.log.info("the API server answers again");
+        else this.log.warn({ problem }, "the API server cannot be used; the last state stays");
+      },
+    });
+  }
+
+  /**
+   * Serves the HTTP interface, writes the first files and then follows the cluster until `stop`.
+   *
+   * @throws Error when the port is taken or Envoy refuses the first configuration
+   */
+  async start(): Promise<void> {
+    const { settings, agentToken } = this.options;
+    const metrics = agentMetrics(() => this.report());
+    this.server = await serveHttp({
+      address: settings.bindAddress,
+      port: settings.ports.agent,
+      token: agentToken,
+      report: () => this.report(),
+      metrics: () => metrics.metrics(),
+      started: () => this.applier !== undefined,
+    });
+    await this.cluster.read();
+    this.readMounts();
+    this.applier = new Applier(this.routeFiles, await this.firstFiles());
+    this.changed(false);
+    this.running = Promise.all([this.cluster.run(), this.loop()]);
+  }
+
+  /** Reads what is left of the decision log, stores the state and ends. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.wake.abort();
+    this.cluster.stop();
+    await this.running;
+    await this.account.read();
+    this.save(false);
+    this.account.close();
+    this.admin.close();
+    this.server?.closeAllConnections();
+    this.server?.close();
+  }
+
+  /** What this agent knows now. */
+  report(): AgentReport {
+    const problems = [this.desired.problem, this.waiting].filter((text) => text != null);
+    return {
+      pod: this.options.pod,
+      revision: this.applied.revision,
+      appliedPercentage: this.applied.percentage,
+      commanded: this.desired.commanded,
+      brake: this.desired.brakeReport,
+      waiting: problems.length === 0 ? null : problems.join("; "),
+      readyHosts: this.view?.readyHosts ?? { v1: 0, v2: 0 },
+      ...this.account.report,
+      apiServer: this.cluster.report,
+    };
+  }
+
+  private restoredState(): AgentState {
+    try {
+      return readState(this.files.state) ?? emptyState();
+    } catch (error) {
+      this.log.error({ error: String(error) }, "the stored state cannot be read; starting anew");
+      return emptyState();
+    }
+  }
+
+  /**
+   * Where the API server did not answer: the mounted ConfigMaps. What was seen later is laid over them, because a
+   * mount may be a minute or two old and a brake that it shows may have been released since.
+   */
+  private readMounts(): void {
+    const mounted = (name: string) => mountedConfigMap(`${this.options.configDirectory}/${name}`);
+    const rollout = mounted(objectNames.rollout);
+    if (!this.observed.rollout && this.state.rollout === undefined && rollout !== undefined) {
+      this.log.warn("starting from the mounted ConfigMap rollout");
+      this.desired.observeRollout({ kind: "present", resourceVersion: "0", data: rollout });
+    }
+    const brake = mounted(objectNames.brake);
+    if (!this.observed.brake && brake !== undefined) {
+      const { resourceVersion, data } = this.state.brake ?? { resourceVersion: "0", data: {} };
+      this.log.warn("starting from the mounted ConfigMap brake");
+      const merged = { ...brake, ...data };
+      this.changed(this.desired.observeBrake({ kind: "present", resourceVersion, data: merged }));
+    }
+  }
+
+  /** A pod that starts anew takes the commanded percentage at once if V2 is ready, so that sessions stay there. */
+  private async firstFiles(): Promise<WrittenFiles> {
+    const { settings, pod, envoyBinary } = this.options;
+    const written = this.routeFiles.written();
+    if (written !== undefined) return written;
+    let target = this.desired.target;
+    if (target.topology === "both" && target.percentage > 0) {
+      const ready = await hasReadyHost(settings.pools.v2, settings.readinessPath, probeLimit);
+      if (!ready) target = { ...nothingApplied, topology: "both" };
+    }
+    this.log.info({ ...target }, "writing the first files");
+    return this.routeFiles.writeFirst(target, pod, envoyBinary);
+  }
+
+  /** Something was observed: stores it, lowers at once, and lets the loop do the rest. */
+  private changed(durable: boolean): void {
+    Object.assign(this.state, this.desired.remembered);
+    this.save(durable);
+    if (durable) this.log.warn({ brake: this.desired.brakeReport }, "the brake changed");
+    try {
+      this.applier?.lower(this.desired.target);
+    } catch (error) {
+      this.log.error({ error: String(error) }, "the route file cannot be written");
+    }
+    this.changedAt = Date.now();
+    this.lookedAt = 0;
+    this.wake.abort();
+  }
+
+  private async loop(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      try {
+        await this.account.read();
+        if (Date.now() - this.lookedAt >= this.lookPause) await this.look();
+      } catch (error) {
+        this.log.error({ error: String(error) }, "a round failed; it is tried again");
+      }
+      if (Date.now() - this.savedAt >= saveInterval) this.save(false);
+      await this.pause(Math.min(readInterval, this.lookPause));
+    }
+  }
+
+  private get lookPause(): number {
+    if (this.waiting === null) return lookInterval.rule;
+    const confirming = Date.now() - this.changedAt < confirmingTime;
+    return confirming ? lookInterval.confirming : lookInterval.waiting;
+  }
+
+  private async look(): Promise<void> {
+    this.lookedAt = Date.now();
+    const view = await this.admin.view();
+    this.view = view;
+    const target = this.desired.target;
+    const waiting = this.applier?.step(target, view) ?? null;
+    if (waiting !== this.waiting && waiting !== null) this.log.info({ waiting }, "waiting");
+    this.waiting = waiting;
+    this.noticeApplied(view, target);
+    await this.account.compare(view);
+  }
+
+  private noticeApplied(view: EnvoyView | undefined, target: Target): void {
+    const applied = view?.applied;
+    if (applied === undefined) return;
+    if (
+      applied.revision !== this.applied.revision ||
+      applied.percentage !== this.applied.percentage
+    ) {
+      this.log.info({ applied, target }, "Envoy applies");
+    }
+    this.applied = applied;
+  }
+
+  private save(durable: boolean): void {
+    this.savedAt = Date.now();
+    try {
+      writeState(this.files.state, this.state, durable);
+    } catch (error) {
+      // Lowering traffic does not wait for a disk.
+      this.log.error({ error: String(error) }, "the state cannot be stored");
+    }
+  }
+
+  private async pause(milliseconds: number): Promise<void> {
+    this.wake = new AbortController();
+    if (this.stopping.signal.aborted || this.lookedAt === 0) return;
+    await delay(milliseconds, undefined, { signal: this.wake.signal }).catch(() => undefined);
+  }
+}

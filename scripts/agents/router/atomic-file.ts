@@ -1,0 +1,37 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** How a file is written. */
+export interface WriteOptions {
+  /** Whether the content must outlive a crash of the machine (fsync). Default false: a crash of the process. */
+  readonly durable?: boolean;
+}
+
+/**
+ * Replaces a file in one step: readers see the old content or the new one, never a part. The new content is written
+ * beside the target's directory, because Envoy reacts to every rename inside a watched one.
+ */
+export function replaceFile(path: string, content: string, options: WriteOptions = {}): void {
+  const directory = dirname(path);
+  mkdirSync(directory, { recursive: true });
+  const temporary = `${directory}.${process.pid}.tmp`;
+  const descriptor = openSync(temporary, "w", 0o600);
+  try {
+    writeSync(descriptor, content);
+    if (options.durable) fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(temporary, path);
+  if (options.durable) syncDirectory(directory);
+}
+
+/** The rename itself is on the disk only after this. */
+function syncDirectory(directory: string): void {
+  const descriptor = openSync(directory, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
