@@ -52,7 +52,6 @@ function table({ stack, namespace, rollout, engagements, replicas }: State): str
     (all, report) => all + report.overrides.v1 + report.overrides.v2,
     0,
   );
-  const waiting = reporting.filter(({ report }) => report?.waiting != null);
   return [
     ["stack", `${stack} (namespace ${namespace})`],
     ["stage", `${rollout.stage}: ${String(rollout.percentage)} % commanded`],
@@ -67,10 +66,7 @@ function table({ stack, namespace, rollout, engagements, replicas }: State): str
         : `ENGAGED, V2 gets ${String(effectivePercentage(rollout, true))} %; ` +
           engagements.map(describeEngagement).join("; "),
     ],
-    [
-      "waiting",
-      waiting.length === 0 ? "nothing" : perReplica(waiting, ({ report }) => report?.waiting ?? ""),
-    ],
+    ["waiting", perReplica(reporting, ({ report }) => report?.waiting ?? "nothing")],
     [
       "ready hosts",
       perReplica(

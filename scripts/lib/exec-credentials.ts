@@ -118,7 +118,7 @@ function run(
   stanza: z.infer<typeof execSchema>,
   { directory, environment, cluster, fail }: ExecSurroundings,
 ): Promise<string> {
-  const interactive = stanza.interactiveMode !== "Never" && process.stdin.isTTY;
+  const interactive = stanza.interactiveMode !== "Never" && process.stdin.isTTY === true;
   if (stanza.interactiveMode === "Always" && !interactive) {
     throw fail(`${stanza.command} needs a terminal to log in; run the verb on one`);
   }

@@ -71,7 +71,7 @@ export async function findConnection(
   const candidates = named.length > 0 ? named : [join(homedir(), ".kube", "config")];
   const merged = await mergeFiles(candidates);
   if (merged.files.length > 0) return connectionOf(merged, options.context, environment);
-  if (options.context === undefined && environment["KUBERNETES_SERVICE_HOST"] !== undefined) {
+  if (options.context === undefined && environment["KUBERNETES_SERVICE_HOST"]) {
     return inClusterConnection(environment);
   }
   throw new KubeconfigError(

@@ -200,7 +200,11 @@ export async function startApiServer(tls?: {
       const token = incoming.headers.authorization?.replace("Bearer ", "") ?? "";
       const user = server.users.size === 0 ? "system:anonymous" : server.users.get(token);
       if (user === undefined) return fail(response, 401, "Unauthorized");
-      answer(request, user, response);
+      try {
+        answer(request, user, response);
+      } catch (error) {
+        fail(response, 500, String(error));
+      }
     });
   };
 

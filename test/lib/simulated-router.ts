@@ -87,7 +87,8 @@ export function deployRouters(
   });
 }
 
-function report(server: TestApiServer, replica: SimulatedReplica): AgentReport {
+/** Lets an agent see the ConfigMaps and apply what they say, as it does each time it is asked. */
+export function report(server: TestApiServer, replica: SimulatedReplica): AgentReport {
   const rollout = server.read(configMapPath("rollout"));
   const brake = server.read(configMapPath("brake"));
   const record = parseRolloutData(rollout?.["data"] as Record<string, string>);
