@@ -105,8 +105,7 @@ describe("program", () => {
   });
 
   it("goes without a database when none is configured", async () => {
-    const { database: _, ...without } = base;
-    const graph = await programGraph({ ...without, stage: "p25" });
+    const graph = await at("p25", { database: {} });
     expect(graph.resources.filter(({ type }) => type.startsWith("postgresql:"))).toEqual([]);
     expect(resourcesOfType(graph, "kubernetes:batch/v1:Job").size).toBe(0);
     expect(resourcesOfType(graph, deployment).size).toBe(3);

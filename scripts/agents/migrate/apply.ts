@@ -13,8 +13,8 @@ export interface Application {
   /** Directory of the files; all of them, so that the order can be checked. */
   readonly directory: string;
   readonly files: readonly MigrationFile[];
-  /** Number of migrations to apply or revert. */
-  readonly count: number;
+  /** Names of the migrations to apply or revert, in the order in which it happens. */
+  readonly names: readonly string[];
   readonly patience: Patience;
   /** Told each migration that is done. */
   readonly onDone: (name: string) => void;
@@ -34,31 +34,33 @@ const lockNotAvailable = "55P03";
  * @throws VerbError (code 3) when a migration fails or never gets its locks; those before it stay
  */
 export async function applyMigrations(client: pg.Client, application: Application): Promise<void> {
-  for (let done = 0; done < application.count; done += 1) {
-    await applyNext(client, application);
+  for (const name of application.names) {
+    await applyOne(client, application, name);
+    application.onDone(name);
   }
 }
 
-async function applyNext(client: pg.Client, application: Application): Promise<void> {
-  const { patience } = application;
+async function applyOne(client: pg.Client, application: Application, name: string): Promise<void> {
+  const { direction, patience } = application;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const [migration] = await runner(runnerOptions(client, application));
-      if (migration !== undefined) application.onDone(migration.name);
+      await runner({ ...runnerOptions(client, application), file: name });
       return;
     } catch (error) {
-      await client.query("ROLLBACK");
+      // Where the connection is gone, the server rolls back by itself.
+      await client.query("ROLLBACK").catch(() => undefined);
       const { code, message } = error as { code?: string; message: string };
       if (code !== lockNotAvailable) {
         throw new VerbError(
           exitCodes.infrastructure,
-          `a migration failed and was rolled back: ${message}${code === undefined ? "" : ` (SQLSTATE ${code})`}`,
+          `${name}.sql (${direction}) failed and was rolled back: ${message}` +
+            (code === undefined ? "" : ` (SQLSTATE ${code})`),
         );
       }
       if (attempt >= patience.attempts) {
         throw new VerbError(
           exitCodes.infrastructure,
-          `a table stayed locked: ${patience.attempts} attempts of ${patience.tableLockMilliseconds} ms; ` +
+          `${name}.sql (${direction}) found a table locked: ${patience.attempts} attempts of ${patience.tableLockMilliseconds} ms; ` +
             `${await describeLockHolders(client)}; run again when they are done`,
         );
       }

@@ -64,13 +64,13 @@ export function up(context: CommandContext, expectedDigest?: string): Promise<Co
   return withRunnerLock(context, async (client) => {
     const states = compareWithLedger(files, await readLedger(client));
     refuseRewrittenHistory(states);
-    const pending = states.filter(({ state }) => state === "pending");
+    const pending = states.filter(({ state }) => state === "pending").map(({ name }) => name);
     const changed: string[] = [];
     await applyMigrations(client, {
       direction: "up",
       directory: context.directories.migrations,
       files,
-      count: pending.length,
+      names: pending,
       patience: context.settings.patience,
       onDone: (name) => {
         changed.push(name);
@@ -101,7 +101,10 @@ export function down(context: CommandContext, count: number): Promise<CommandRes
       direction: "down",
       directory: context.directories.migrations,
       files,
-      count: Math.min(count, ledger.length),
+      names: ledger
+        .slice(-count)
+        .map(({ name }) => name)
+        .toReversed(),
       patience: context.settings.patience,
       onDone: (name) => {
         changed.push(name);
@@ -170,7 +173,20 @@ async function withClient<T>(
   const client = await connect(context.settings, context.signal);
   try {
     return await work(client);
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (error instanceof VerbError || (code === undefined && !isConnectionLoss(message)))
+      throw error;
+    throw new VerbError(
+      exitCodes.infrastructure,
+      `the database ${context.settings.database} broke off: ${message}; run the command again`,
+    );
   } finally {
-    await client.end();
+    await client.end().catch(() => undefined);
   }
+}
+
+/** pg's own errors about a connection that ends have no code. */
+function isConnectionLoss(message: string): boolean {
+  return message.startsWith("Connection terminated");
 }

@@ -6,7 +6,6 @@ import { exitCodes, VerbError } from "../../lib/verb.ts";
 interface Holder {
   readonly pid: number;
   readonly application: string;
-  readonly since: Date;
 }
 
 /**
@@ -47,7 +46,7 @@ export async function takeRunnerLock(
 
 async function findHolder(client: pg.Client): Promise<Holder | undefined> {
   const { rows } = await client.query<Holder>(
-    `SELECT pid, application_name AS application, backend_start AS since
+    `SELECT pid, application_name AS application
      FROM pg_locks JOIN pg_stat_activity USING (pid)
      WHERE locktype = 'advisory' AND granted AND objsubid = 1
        AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -60,5 +59,5 @@ async function findHolder(client: pg.Client): Promise<Holder | undefined> {
 function describeHolder(holder: Holder | undefined): string {
   return holder === undefined
     ? "its session is ending"
-    : `session ${holder.pid} (${holder.application || "unnamed"}), connected since ${holder.since.toISOString()}`;
+    : `session ${holder.pid} (${holder.application || "unnamed"})`;
 }
