@@ -15,11 +15,32 @@ export function startScript(
   argv: readonly string[],
   environment: Record<string, string> = {},
 ): { child: ChildProcess; result: Promise<ScriptResult> } {
-  const path = new URL(`../../scripts/${verb}.ts`, import.meta.url).pathname;
+  return start(process.execPath, [scriptPath(verb), ...argv], environment);
+}
+
+/**
+ * The same on a terminal of its own, made by `script` of util-linux; what the verb prints to
+ * stdout and stderr arrives in stdout.
+ */
+export function startScriptOnTerminal(
+  verb: string,
+  argv: readonly string[],
+  environment: Record<string, string> = {},
+): { child: ChildProcess; result: Promise<ScriptResult> } {
+  const words = [process.execPath, scriptPath(verb), ...argv];
+  const command = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+  return start("script", ["--quiet", "--return", "--command", command, "/dev/null"], environment);
+}
+
+function scriptPath(verb: string): string {
+  return new URL(`../../scripts/${verb}.ts`, import.meta.url).pathname;
+}
+
+function start(program: string, argv: string[], environment: Record<string, string>) {
   // Neither the tester's own cluster nor stack may be reached.
   const isolated = { KUBECONFIG: "/nonexistent", PULUMI_STACK: "", KUBERNETES_SERVICE_HOST: "" };
-  const child = spawn(process.execPath, [path, ...argv], {
-    stdio: ["ignore", "pipe", "pipe"],
+  const child = spawn(program, argv, {
+    stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, ...isolated, ...environment },
   });
   let stdout = "";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { TestApiServer } from "./api-server.ts";
 import { startApiServer } from "./api-server.ts";
 import type { ScriptResult } from "./run-script.ts";
-import { startScript } from "./run-script.ts";
+import { startScript, startScriptOnTerminal } from "./run-script.ts";
 import type { SimulatedReplica } from "./simulated-router.ts";
 import { configMapPath, deployRouters } from "./simulated-router.ts";
 
@@ -14,6 +14,8 @@ export interface StackFixture {
   replicas: SimulatedReplica[];
   /** Starts a verb against it. */
   start(verb: string, ...argv: string[]): ReturnType<typeof startScript>;
+  /** Starts a verb against it on a terminal. */
+  startOnTerminal(verb: string, ...argv: string[]): ReturnType<typeof startScript>;
   /** Runs a verb against it to its end. */
   run(verb: string, ...argv: string[]): Promise<ScriptResult>;
   /** `data` of the ConfigMap `brake`. */
@@ -48,6 +50,8 @@ export async function startStack(
     server,
     replicas,
     start,
+    startOnTerminal: (verb, ...argv) =>
+      startScriptOnTerminal(verb, argv, { KUBECONFIG: kubeconfig }),
     run: (verb, ...argv) => start(verb, ...argv).result,
     brakeData: () =>
       (server.read(configMapPath("brake"))?.["data"] ?? {}) as Record<string, string>,

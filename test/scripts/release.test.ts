@@ -100,6 +100,19 @@ describe("release", () => {
     expect(Object.keys(stack.brakeData())).toEqual(["engaged.one"]);
   });
 
+  it.each([
+    ["no", 2, ["engaged.one"]],
+    ["yes", 0, ["released.one"]],
+  ])("does on a terminal what the answer %s says", async (answer, code, keys) => {
+    engage({ "engaged.one": record("a") });
+    const { child, result } = stack.startOnTerminal("release", "--reason", "x");
+    child.stdout?.on("data", (text: string) => {
+      if (text.includes("Type yes to go on: ")) child.stdin?.write(`${answer}\r`);
+    });
+    expect((await result).code).toBe(code);
+    expect(Object.keys(stack.brakeData())).toEqual(keys);
+  });
+
   it("done twice changes nothing the second time", async () => {
     engage({ "engaged.one": record("a") });
     await stack.run("release", ...because);
