@@ -53,7 +53,9 @@ export function missing(path: readonly PropertyKey[], where = ""): Problem {
 /** A value that a profile's file leaves for people to fill in. */
 export function placeholder(path: readonly PropertyKey[], value: string): Problem {
   const key = findKey(path);
-  const shown = key?.secret === undefined ? `the placeholder ${show(value)}` : "a placeholder";
+  // What stands in the place of a secret, or under a name that does not exist, may be a secret after all.
+  const isPlain = key !== undefined && key.secret === undefined;
+  const shown = isPlain ? `the placeholder ${show(value)}` : "a placeholder";
   return problem(
     path,
     `is still ${shown}, but must be ${key?.allowed ?? "filled in or removed"}`,

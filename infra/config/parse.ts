@@ -59,8 +59,15 @@ export function parseConfig(
     if (result.success && own.length === 0) parsed[name] = result.data;
   }
   problems.push(...ruleProblems(parsed as ParsedSections));
-  if (problems.length > 0) throw new ConfigError(origin.stack, problems);
+  if (problems.length > 0) throw new ConfigError(origin.stack, inOrder(problems));
   return assemble(parsed as Sections, origin.stack);
+}
+
+/** In the order of the reference: what is unknown first, then key by key. */
+function inOrder(problems: readonly Problem[]): readonly Problem[] {
+  const names = Object.keys(sections);
+  const place = ({ path }: Problem): number => names.indexOf(String(path[0]));
+  return problems.toSorted((a, b) => place(a) - place(b));
 }
 
 /** Only called once no rule objects, so that what a stage requires is there. */

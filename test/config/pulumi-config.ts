@@ -1,0 +1,43 @@
+import { setPath } from "./sample-config.ts";
+
+/** A configuration and which of its top-level keys hold secrets: what `pulumi config` changes. */
+export interface EditedConfig {
+  readonly raw: Record<string, unknown>;
+  readonly secretKeys: Set<string>;
+}
+
+/**
+ * Does to a configuration what `pulumi config set` and `pulumi config rm` do, for commands as our messages print
+ * them. With --path it stores true, false and integers as such, else text, as the engine's command line does.
+ *
+ * @throws Error when the command is not one of these two
+ */
+export function runPulumiConfig(config: EditedConfig, command: string): void {
+  for (const part of command.split(" && ")) {
+    const match =
+      /^pulumi config (set|rm)( --secret)?( --path)? '?pool-migration:(.*?)'?(?: (\S+|"\$\(.*\)"))?$/.exec(
+        part,
+      );
+    if (match === null) throw new Error(`Cannot be run: ${part}`);
+    const [, verb, secret, byPath, key = "", value] = match;
+    const path = byPath === undefined ? [key] : parsePath(key);
+    setPath(config.raw, path, verb === "rm" ? undefined : storedValue(value, byPath !== undefined));
+    if (secret !== undefined) config.secretKeys.add(String(path[0]));
+  }
+}
+
+function parsePath(text: string): (string | number)[] {
+  return [...text.matchAll(/\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.[\]]+)/g)].map(
+    ([, quoted, index, name]) => (index === undefined ? (quoted ?? name ?? "") : Number(index)),
+  );
+}
+
+function storedValue(argument: string | undefined, byPath: boolean): unknown {
+  // Without a value the command asks for one; the shell replaces a command substitution.
+  if (argument === undefined) return "typed-by-a-person";
+  if (argument.includes("openssl rand -hex 32")) return crypto.randomUUID().repeat(2);
+  const text = argument.replaceAll("'", "");
+  if (!byPath) return text;
+  if (/^(0|[1-9][0-9]*)$/.test(text)) return Number(text);
+  return text === "true" ? true : text === "false" ? false : text;
+}
