@@ -1,32 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { compareGraphs, findResource, programGraph, resourcesOfType } from "../lib/graph.ts";
-import type { Graph, GraphConfig } from "../lib/graph.ts";
-
-const agentToken = "agent-token-of-the-tests";
-const overrideToken = "override-token-of-the-tests";
-const adminPassword = "administrator-of-the-tests";
-const databaseUrl = "postgresql://pool:pool-password@10.0.0.9/pool";
-
-const base: GraphConfig = {
-  flags: { poolV2Enabled: true },
-  pool: { settings: { DATABASE_URL: databaseUrl } },
-  v1: { image: "registry.test/pool:1" },
-  v2: { image: "registry.test/pool:2", settings: { POOL_WORKERS: "4" } },
-  images: { router: "registry.test/router:1", tools: "registry.test/tools:1" },
-  router: { agentToken, override: { token: overrideToken } },
-  database: { host: "10.0.0.9", admin: { user: "admin", password: adminPassword }, ssl: "disable" },
-};
-
-const at = (stage: string, other: GraphConfig = {}): Promise<Graph> =>
-  programGraph({ ...base, ...other, stage });
-
-const deployment = "kubernetes:apps/v1:Deployment";
-const configMap = "kubernetes:core/v1:ConfigMap";
+import { compareGraphs, findResource, resourcesOfType } from "../lib/graph.ts";
+import type { Graph } from "../lib/graph.ts";
+import { exampleGraph, exampleSecrets, types } from "./example-stack.ts";
 
 describe("program", () => {
   it("declares V1 alone at baseline, both pools from shadow on, V2 alone when V1 is retired", async () => {
     const pools = async (stage: string) =>
-      [...resourcesOfType(await at(stage), deployment).keys()].sort();
+      [...resourcesOfType(await exampleGraph(stage), types.deployment).keys()].sort();
     expect(await pools("baseline")).toEqual(["pool-v1", "router"]);
     expect(await pools("shadow")).toEqual(["pool-v1", "pool-v2", "router"]);
     expect(await pools("p25")).toEqual(["pool-v1", "pool-v2", "router"]);
@@ -35,30 +15,30 @@ describe("program", () => {
 
   it("changes nothing but the ConfigMap rollout from one percentage to the next", async () => {
     const stages = ["shadow", "p5", "p10", "p25", "p50", "p75", "p100"];
-    const graphs = await sequence(stages.map((stage) => () => at(stage)));
+    const graphs = await sequence(stages.map((stage) => () => exampleGraph(stage)));
     for (const [index, graph] of graphs.slice(1).entries()) {
       const before = graphs[index] as Graph;
       expect(compareGraphs(before, graph)).toEqual({
         added: [],
         removed: [],
-        changed: [`${configMap} rollout`],
+        changed: [`${types.configMap} rollout`],
       });
     }
-    expect(findResource(graphs[3] as Graph, configMap, "rollout").inputs.data).toEqual({
+    expect(findResource(graphs[3] as Graph, types.configMap, "rollout").inputs.data).toEqual({
       stage: "p25",
       percentage: "25",
     });
   });
 
   it("returns to the graph of before when the stage goes back", async () => {
-    const first = await at("p10");
-    await at("p50");
-    expect((await at("p10")).resources).toEqual(first.resources);
+    const first = await exampleGraph("p10");
+    await exampleGraph("p50");
+    expect((await exampleGraph("p10")).resources).toEqual(first.resources);
   });
 
   it("declares 0 % while V2 is switched off, whatever the stage", async () => {
-    const graph = await at("p50", { flags: { poolV2Enabled: false } });
-    expect(findResource(graph, configMap, "rollout").inputs.data).toEqual({
+    const graph = await exampleGraph("p50", { flags: { poolV2Enabled: false } });
+    expect(findResource(graph, types.configMap, "rollout").inputs.data).toEqual({
       stage: "p50",
       percentage: "0",
     });
@@ -66,18 +46,18 @@ describe("program", () => {
   });
 
   it("registers rollout before every other resource that a provider works on", async () => {
-    const graph = await at("p25");
+    const graph = await exampleGraph("p25");
     const worked = graph.resources.filter(({ custom, type }) => custom && !isProvider(type));
-    expect(`${worked[0]?.type} ${worked[0]?.name}`).toBe(`${configMap} rollout`);
+    expect(`${worked[0]?.type} ${worked[0]?.name}`).toBe(`${types.configMap} rollout`);
   });
 
   it("lets rollout wait for nothing but its provider, and everything else for rollout", async () => {
-    const graph = await at("p25");
-    const rollout = findResource(graph, configMap, "rollout");
+    const graph = await exampleGraph("p25");
+    const rollout = findResource(graph, types.configMap, "rollout");
     expect(rollout.dependencies).toEqual([]);
     expect(rollout.parent).toBe("pulumi:pulumi:Stack pool-migration-dev");
     const waiting = graph.resources.filter(({ dependencies }) =>
-      dependencies.includes(`${configMap} rollout`),
+      dependencies.includes(`${types.configMap} rollout`),
     );
     const covered = new Set(waiting.map(({ type, name }) => `${type} ${name}`));
     for (const resource of graph.resources) {
@@ -93,8 +73,8 @@ describe("program", () => {
   });
 
   it("lets V2 wait for the migrations, and neither V1 nor the router", async () => {
-    const graph = await at("p25");
-    const job = "kubernetes:batch/v1:Job migrate";
+    const graph = await exampleGraph("p25");
+    const job = `${types.job} migrate`;
     const waits = (name: string) =>
       graph.resources
         .filter((resource) => resource.name === name)
@@ -105,16 +85,16 @@ describe("program", () => {
   });
 
   it("goes without a database when none is configured", async () => {
-    const graph = await at("p25", { database: {} });
+    const graph = await exampleGraph("p25", { database: {} });
     expect(graph.resources.filter(({ type }) => type.startsWith("postgresql:"))).toEqual([]);
-    expect(resourcesOfType(graph, "kubernetes:batch/v1:Job").size).toBe(0);
-    expect(resourcesOfType(graph, deployment).size).toBe(3);
+    expect(resourcesOfType(graph, types.job).size).toBe(0);
+    expect(resourcesOfType(graph, types.deployment).size).toBe(3);
   });
 
   it("marks every secret as one and shows none", async () => {
-    const graph = await at("p25");
+    const graph = await exampleGraph("p25");
     const text = (resource: object, path: string) => JSON.stringify(resource).includes(path);
-    for (const secret of [agentToken, overrideToken, adminPassword, databaseUrl]) {
+    for (const secret of Object.values(exampleSecrets)) {
       const holders = graph.resources.filter(({ inputs }) => text(inputs, secret));
       expect(holders.length).toBeGreaterThan(0);
       for (const holder of holders) {
@@ -129,7 +109,7 @@ describe("program", () => {
   });
 
   it("exports what scripts need", async () => {
-    const { outputs } = await at("p25");
+    const { outputs } = await exampleGraph("p25");
     expect(outputs).toEqual({
       stage: "p25",
       percentage: 25,
