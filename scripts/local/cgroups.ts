@@ -7,8 +7,9 @@ import {
   rmdirSync,
   writeFileSync,
 } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { LocalError } from "./local-error.ts";
 
 /**
  * Control groups of a local environment. Every hierarchy of the machine (the v1 ones, the unified v2 one, or
@@ -121,10 +122,10 @@ export function createCgroups(name: string): void {
       }
     }
   } catch (error) {
-    throw new Error(
+    throw new LocalError(
       "The control groups under /sys/fs/cgroup cannot be changed. The local environment needs root " +
-        "on the machine itself, or in a container that runs with --privileged.",
-      { cause: error },
+        "on the machine itself, or in a container that runs with --privileged. " +
+        `(${(error as Error).message})`,
     );
   }
 }
@@ -172,9 +173,9 @@ export async function removeCgroups(name: string): Promise<void> {
     }
     if (failure === undefined) return;
     if (attempt === removalAttempts) {
-      throw new Error(`The control groups of ${basename(name)} could not be removed.`, {
-        cause: failure,
-      });
+      throw new LocalError(
+        `The control groups ${name} could not be removed: ${(failure as Error).message}`,
+      );
     }
     await delay(100);
   }

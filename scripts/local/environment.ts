@@ -1,78 +1,76 @@
 import type { ChildProcess, SpawnOptions } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { closeSync, openSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { cgroupName, cgroupsExist } from "./cgroups.ts";
 import { components } from "./components/all.ts";
-import { killComponent, startComponent } from "./components/component.ts";
-import type { ComponentContext } from "./components/component.ts";
+import { componentPid, killComponent, runInside, startComponent } from "./components/component.ts";
+import type { Component, ComponentContext } from "./components/component.ts";
 import { nodeName } from "./components/node.ts";
-import {
-  passwordFile,
-  postgresAdmin,
-  postgresPort,
-  postgresSuperuser,
-} from "./components/postgres.ts";
-import { completePath } from "./host-packages.ts";
+import { passwordFile, postgresAdmin, postgresPort } from "./components/postgres.ts";
+import { completePath, ensureKernel, ensurePackages } from "./host-packages.ts";
 import { importImages } from "./images/import-images.ts";
-import type { Image } from "./images/image.ts";
-import { buildSandboxImage } from "./images.ts";
+import { buildImages, buildSandboxImage } from "./images.ts";
+import type { ProjectImages } from "./images.ts";
+import { LocalError } from "./local-error.ts";
 import { endNamespaces, nodeAddress, spawnInside, startNamespaces } from "./namespaces.ts";
 import { environmentDirectory, environmentName } from "./paths.ts";
-import { createCredentials } from "./pki.ts";
 import { isRunning, waitFor } from "./processes.ts";
-import type { ProcessIdentity } from "./processes.ts";
-import type { Progress } from "./progress.ts";
 import { silentProgress } from "./progress.ts";
-import { runCommand } from "./run-command.ts";
+import type { Progress } from "./progress.ts";
+import { createState, kubeconfigFile, readRecord, writeImageReferences } from "./state.ts";
+import { writeRecord } from "./state.ts";
+import type { EnvironmentRecord } from "./state.ts";
 import { ensureTools } from "./tools/all.ts";
 import type { Tools } from "./tools/all.ts";
 import { withLock } from "./tools/tool-cache.ts";
 
-/** What is known of an environment after it was started, stored as `environment.json`. */
-interface EnvironmentRecord {
-  readonly init: ProcessIdentity;
-  readonly tools: Tools;
-  readonly sandboxImage: string;
+/** References of the project's images in the cluster, by what they are for. */
+export type ImageReferences = Readonly<Record<keyof ProjectImages, string>>;
+
+/** Where and as whom a stack reaches the database; the user is no superuser. */
+export interface PostgresAccess {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly passwordFile: string;
 }
 
-const recordFile = "environment.json";
 const nodeTimeout = 60_000;
 
-/** A running local environment. */
+/**
+ * A local environment that runs: a Kubernetes node with its control plane, and PostgreSQL, in namespaces of
+ * their own. Nothing of it can be reached from outside, so programs that use it run inside.
+ */
 export class Environment {
   readonly name: string;
+  /** Credentials, logs, and what programs want to keep; removed with the environment. */
   readonly stateDirectory: string;
+  /** Path of the cluster administrator's kubeconfig. */
   readonly kubeconfig: string;
-  /** Address of the node, of the API server and of PostgreSQL, inside. */
+  /** Address of the node, of the API server and of the database, inside. */
   readonly nodeAddress = nodeAddress;
+  readonly postgres: PostgresAccess;
   readonly tools: Tools;
-  readonly #init: ProcessIdentity;
-  readonly #sandboxImage: string;
+  readonly #record: EnvironmentRecord;
 
   constructor(name: string, record: EnvironmentRecord) {
     this.name = name;
     this.stateDirectory = environmentDirectory(name);
     this.kubeconfig = kubeconfigFile(this.stateDirectory);
     this.tools = record.tools;
-    this.#init = record.init;
-    this.#sandboxImage = record.sandboxImage;
-  }
-
-  /** Id of the first process of the environment's namespaces, as seen from outside. */
-  get initPid(): number {
-    return this.#init.pid;
-  }
-
-  /** The database's administrator, who is no superuser. */
-  get postgres(): { host: string; port: number; user: string; passwordFile: string } {
-    return {
+    this.#record = record;
+    this.postgres = {
       host: nodeAddress,
       port: postgresPort,
       user: postgresAdmin,
       passwordFile: passwordFile(this.stateDirectory, postgresAdmin),
     };
+  }
+
+  /** Id of the first process of the environment's namespaces, as seen from outside. */
+  get initPid(): number {
+    return this.#record.init.pid;
   }
 
   /** Environment variables for programs that run inside. */
@@ -84,25 +82,66 @@ export class Environment {
     };
   }
 
-  /** Starts a program inside; it sees this machine's files, and the cluster's network. */
+  /**
+   * Starts a program inside: it has this machine's files and the cluster's network. The child is the
+   * program's representative outside and ends as it ends; use `signalInside` to send it a signal.
+   */
   spawnInside(command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
     const env = { ...(options.env ?? process.env), ...this.variables };
     return spawnInside(this.initPid, command, args, { ...options, env });
   }
 
-  /** Ends a component at once, as a crash would. */
+  /** Runs a program inside and returns its output; it fails if the program does. */
+  execInside(command: string, args: readonly string[], input?: string): Promise<string> {
+    return runInside(this.initPid, command, args, { env: this.variables, input });
+  }
+
+  /** Names of the components, and whether each runs. */
+  componentStates(): Record<string, boolean> {
+    const states = this.#components().map(({ name }): [string, boolean] => {
+      return [name, componentPid(this.initPid, name) !== undefined];
+    });
+    return Object.fromEntries(states);
+  }
+
+  /** Ends a component at once, as a crash would. Pods go on running. */
   killComponent(component: string): Promise<void> {
-    return killComponent(this.initPid, find(component).name);
+    return killComponent(this.initPid, this.#find(component).name);
   }
 
   /** Starts a component that does not run, and waits until it answers. */
-  startComponent(component: string): Promise<void> {
-    return startComponent(this.context(), find(component, this.#sandboxImage));
+  startComponent(component: string, signal?: AbortSignal): Promise<void> {
+    return startComponent(this.#context(signal), this.#find(component));
   }
 
-  /** Gives the cluster images; those it has already are left alone. */
-  importImages(images: readonly Image[]): Promise<string[]> {
-    return importImages(this.initPid, images);
+  /**
+   * Starts the components that do not run, side by side (each asks for the others until they
+   * answer), and imports the images meanwhile.
+   */
+  async complete(images: ProjectImages, signal?: AbortSignal): Promise<void> {
+    const all = [await buildSandboxImage(), ...Object.values(images)];
+    await Promise.all(
+      this.#components().map(async ({ name }) => {
+        await this.startComponent(name, signal);
+        if (name === "containerd") await importImages(this.initPid, all);
+      }),
+    );
+    await this.#recordImages(images);
+    const kubectl = join(this.tools.kubernetes.directory, "kubectl");
+    const jsonPath = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}';
+    const query = ["get", "node", nodeName, "--output", jsonPath];
+    const ready = async (): Promise<boolean> => (await this.execInside(kubectl, query)) === "True";
+    await waitFor("the node to be ready", nodeTimeout, ready, signal);
+  }
+
+  /**
+   * Builds the project's images from the sources as they are now, gives the cluster those it lacks, and
+   * returns their references. Quick if nothing changed.
+   */
+  async loadImages(): Promise<ImageReferences> {
+    const images = await buildImages();
+    await importImages(this.initPid, Object.values(images));
+    return this.#recordImages(images);
   }
 
   /** Ends the environment and removes everything it consisted of. */
@@ -110,130 +149,114 @@ export class Environment {
     return stopEnvironment(this.name);
   }
 
-  /** What components need to know. */
-  context(): ComponentContext {
+  async #recordImages(images: ProjectImages): Promise<ImageReferences> {
+    const references = Object.fromEntries(
+      Object.entries(images).map(([name, { reference }]) => [name, reference]),
+    ) as ImageReferences;
+    await writeImageReferences(this.stateDirectory, references);
+    return references;
+  }
+
+  #components(): Component[] {
+    return components(this.#record.sandboxImage);
+  }
+
+  #find(name: string): Component {
+    const component = this.#components().find((candidate) => candidate.name === name);
+    if (component !== undefined) return component;
+    const names = this.#components().map((candidate) => candidate.name);
+    throw new LocalError(`There is no component ${name}. Components: ${names.join(", ")}.`);
+  }
+
+  #context(signal?: AbortSignal): ComponentContext {
     return {
       group: cgroupName(this.name, this.stateDirectory),
       initPid: this.initPid,
       stateDirectory: this.stateDirectory,
       kubeconfig: this.kubeconfig,
       tools: this.tools,
+      signal,
     };
   }
 }
 
-function kubeconfigFile(stateDirectory: string): string {
-  return join(stateDirectory, "kubeconfig.json");
-}
-
-function find(name: string, sandboxImage = ""): ReturnType<typeof components>[number] {
-  const all = components(sandboxImage);
-  const component = all.find((candidate) => candidate.name === name);
-  if (component === undefined) {
-    const names = all.map((candidate) => candidate.name).join(", ");
-    throw new Error(`There is no component ${JSON.stringify(name)}. Components: ${names}.`);
-  }
-  return component;
-}
-
-/** The environment of that name if it runs, complete or not. */
+/** The environment of that name if it runs, completely or not. */
 export function findEnvironment(name: string): Environment | undefined {
-  const file = join(environmentDirectory(name), recordFile);
-  if (!existsSync(file)) return undefined;
-  const record = JSON.parse(readFileSync(file, "utf8")) as EnvironmentRecord;
-  return isRunning(record.init) ? new Environment(name, record) : undefined;
+  const record = readRecord(name);
+  return record && isRunning(record.init) ? new Environment(name, record) : undefined;
 }
 
-async function createState(directory: string): Promise<void> {
-  await mkdir(join(directory, "logs"), { recursive: true });
-  await writeFile(join(directory, "resolv.conf"), `nameserver ${nodeAddress}\n`);
-  for (const role of [postgresAdmin, postgresSuperuser]) {
-    const file = passwordFile(directory, role);
-    if (!existsSync(file)) await writeFile(file, randomBytes(24).toString("hex"), { mode: 0o600 });
-  }
-  await createCredentials(join(directory, "pki"), kubeconfigFile(directory));
-}
-
-async function create(name: string, tools: Tools, sandbox: Image): Promise<Environment> {
+async function createEnvironment(name: string, tools: Tools): Promise<Environment> {
   const directory = environmentDirectory(name);
-  const group = cgroupName(name, directory);
-  await removeRemains(name);
+  await removeEnvironment(name); // what a killed run or a restarted machine left behind
   await createState(directory);
   const log = openSync(join(directory, "logs", "init.log"), "a");
   try {
-    const init = await startNamespaces(group, directory, log);
-    const record: EnvironmentRecord = { init, tools, sandboxImage: sandbox.reference };
-    await writeFile(join(directory, recordFile), JSON.stringify(record, undefined, 2));
+    const sandbox = await buildSandboxImage();
+    const init = await startNamespaces(cgroupName(name, directory), directory, log);
+    const record = { init, tools, sandboxImage: sandbox.reference };
+    await writeRecord(name, record);
     return new Environment(name, record);
   } finally {
     closeSync(log);
   }
 }
 
-/** Starts the components side by side: each waits for those it needs by asking again. */
-async function startComponents(environment: Environment, sandbox: Image): Promise<void> {
-  const context = environment.context();
-  await Promise.all(
-    components(sandbox.reference).map(async (component) => {
-      await startComponent(context, component);
-      if (component.name === "containerd") await environment.importImages([sandbox]);
-    }),
-  );
-}
-
-async function waitForNode(environment: Environment): Promise<void> {
-  const kubectl = join(environment.tools.kubernetes.directory, "kubectl");
-  const jsonPath = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}';
-  const query = [`--kubeconfig=${environment.kubeconfig}`, "get", "node", nodeName, "-o", jsonPath];
-  const [program = kubectl, ...args] = [
-    "nsenter",
-    ...["--target", String(environment.initPid), "--net", "--mount", "--pid", "--", kubectl],
-    ...query,
-  ];
-  await waitFor("the node to be ready", nodeTimeout, async () => {
-    return (await runCommand(program, args)) === "True";
-  });
+/** What {@link startEnvironment} may be told. */
+export interface StartOptions {
+  /** Default: `POOL_MIGRATION_ENVIRONMENT`, else `default`. */
+  readonly name?: string | undefined;
+  readonly progress?: Progress;
+  /** Whether missing packages of this machine are installed. Default true. */
+  readonly install?: boolean;
+  /** Gives up and removes what was started. */
+  readonly signal?: AbortSignal;
 }
 
 /**
- * Starts the local environment of that name, or completes it: components that run are left alone, so
- * that calling this twice changes nothing. If it cannot be completed, what was started is ended.
+ * Starts the local environment of that name, with the project's images in it, or completes it: what
+ * runs is left alone, so that calling this again changes nothing. What cannot be completed is removed
+ * again, its logs excepted.
+ *
+ * @throws {LocalError} if the machine lacks something, with what to do about it.
  */
-export async function startEnvironment(options: {
-  readonly name?: string;
-  readonly progress?: Progress;
-}): Promise<Environment> {
+export async function startEnvironment(options: StartOptions = {}): Promise<Environment> {
+  const { install = true, progress = silentProgress, signal } = options;
   const name = environmentName(options.name);
-  const progress = options.progress ?? silentProgress;
-  const tools = await ensureTools(progress);
+  await ensureKernel();
+  await ensurePackages(install, progress);
+  const tools = await ensureTools(progress, signal);
   return withLock(environmentDirectory(name), async () => {
-    const sandbox = await buildSandboxImage();
+    const images = await progress.step("Images", buildImages);
     const running = findEnvironment(name);
-    const environment =
-      running ??
-      (await progress.step("Namespaces and credentials", () => create(name, tools, sandbox)));
     try {
-      await progress.step("Cluster and database", async () => {
-        await startComponents(environment, sandbox);
-        await waitForNode(environment);
-      });
+      const environment =
+        running ??
+        (await progress.step("Namespaces and credentials", () => createEnvironment(name, tools)));
+      signal?.throwIfAborted();
+      await progress.step("Cluster and database", () => environment.complete(images, signal));
       return environment;
     } catch (error) {
-      if (running === undefined) await endNamespaces(environment.context().group);
+      if (running === undefined) await endNamespaces(groupOf(name));
       throw error;
     }
   });
 }
 
-/** Ends what is left of an environment, whether or not it was completely started. */
-async function removeRemains(name: string): Promise<void> {
-  const directory = environmentDirectory(name);
-  const group = cgroupName(name, directory);
-  if (cgroupsExist(group)) await endNamespaces(group);
-  await rm(directory, { recursive: true, force: true });
+function groupOf(name: string): string {
+  return cgroupName(name, environmentDirectory(name));
 }
 
-/** Ends an environment, complete, half-started or gone, and removes everything it consisted of. */
+/** Removes an environment, whether it runs, was half started, or is gone already. */
+async function removeEnvironment(name: string): Promise<void> {
+  if (cgroupsExist(groupOf(name))) await endNamespaces(groupOf(name));
+  await rm(environmentDirectory(name), { recursive: true, force: true });
+}
+
+/**
+ * Ends the environment of that name and removes everything it consisted of: processes, mounts,
+ * interfaces, control groups, state. Nothing happens if there is none.
+ */
 export async function stopEnvironment(name: string): Promise<void> {
-  await withLock(environmentDirectory(name), () => removeRemains(name));
+  await withLock(environmentDirectory(name), () => removeEnvironment(name));
 }

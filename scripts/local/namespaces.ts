@@ -91,6 +91,15 @@ export function spawnInside(
 }
 
 /**
+ * Sends a signal to a command that was started with {@link spawnInside}: its representative outside would
+ * not pass it on.
+ */
+export function signalInside(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  for (const pid of childProcesses(child.pid)) sendSignal(pid, signal);
+}
+
+/**
  * Ends everything that belongs to the environment: its processes (found by control group, so that
  * nothing written down is needed), with them mounts and interfaces, then the control groups.
  */

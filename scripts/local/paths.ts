@@ -1,5 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { exitCodes } from "../lib/verb.ts";
+import { LocalError } from "./local-error.ts";
 
 /** Root of this repository's checkout (the directory of package.json). */
 export const projectRoot = join(import.meta.dirname, "..", "..");
@@ -37,9 +39,10 @@ export function environmentDirectory(name: string): string {
 export function environmentName(argument?: string): string {
   const name = argument ?? process.env["POOL_MIGRATION_ENVIRONMENT"] ?? "default";
   if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name)) {
-    throw new Error(
+    throw new LocalError(
       `Environment name ${JSON.stringify(name)} is not allowed: use 1 to 32 lower-case letters, ` +
         `digits and inner hyphens, for example --name dev-2.`,
+      exitCodes.refused,
     );
   }
   return name;

@@ -64,6 +64,8 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+const pollMilliseconds = 50;
+
 /**
  * Asks `condition` until it gives something other than undefined or false.
  *
@@ -73,7 +75,7 @@ export async function waitFor<T>(
   what: string,
   timeoutMilliseconds: number,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
-  intervalMilliseconds = 50,
+  signal?: AbortSignal,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMilliseconds;
   for (;;) {
@@ -89,6 +91,7 @@ export async function waitFor<T>(
         cause: failure,
       });
     }
-    await delay(intervalMilliseconds);
+    signal?.throwIfAborted();
+    await delay(pollMilliseconds);
   }
 }

@@ -1,16 +1,18 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { LocalError } from "./local-error.ts";
 
 /** Options of {@link runCommand}. */
 export interface RunOptions {
   readonly cwd?: string;
+  /** Variables besides those of this process. */
   readonly env?: NodeJS.ProcessEnv;
   /** Written to the command's standard input. */
-  readonly input?: string;
+  readonly input?: string | undefined;
   /** Called with each line the command writes, for progress. */
   readonly onLine?: (line: string) => void;
   /** Ends the command with SIGTERM when aborted. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const keptLines = 30;
@@ -28,7 +30,7 @@ export async function runCommand(
 ): Promise<string> {
   const child = spawn(command, args, {
     cwd: options.cwd,
-    env: options.env ?? process.env,
+    env: { ...process.env, ...options.env },
     signal: options.signal,
     stdio: ["pipe", "pipe", "pipe"],
   });
@@ -51,7 +53,7 @@ export async function runCommand(
     child.once("error", (error: NodeJS.ErrnoException) => {
       reject(
         error.code === "ENOENT"
-          ? new Error(`The program ${command} was not found on PATH.`, { cause: error })
+          ? new LocalError(`The program ${command} was not found on PATH.`)
           : error,
       );
     });
@@ -60,7 +62,7 @@ export async function runCommand(
     });
   });
   if (ending !== "") {
-    throw new Error(
+    throw new LocalError(
       `\`${[command, ...args].join(" ")}\` ended with ${ending}.\n${lastLines.join("\n")}`,
     );
   }

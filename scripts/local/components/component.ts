@@ -1,9 +1,11 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemDirectories } from "../cgroups.ts";
+import { LocalError } from "../local-error.ts";
 import { enterGroupsScript, insideCommand, insidePath, spawnInside } from "../namespaces.ts";
 import { waitFor } from "../processes.ts";
 import { runCommand } from "../run-command.ts";
+import type { RunOptions } from "../run-command.ts";
 import type { Tools } from "../tools/all.ts";
 
 /** What a component needs to know of its environment. */
@@ -14,6 +16,8 @@ export interface ComponentContext {
   readonly stateDirectory: string;
   readonly kubeconfig: string;
   readonly tools: Tools;
+  /** Ends waiting for a component. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /** One long-running program of the environment. */
@@ -61,10 +65,10 @@ export function runInside(
   initPid: number,
   command: string,
   args: readonly string[],
-  input?: string,
+  options: RunOptions = {},
 ): Promise<string> {
   const [program = "nsenter", ...rest] = insideCommand(initPid, command, args);
-  return runCommand(program, rest, input === undefined ? {} : { input });
+  return runCommand(program, rest, options);
 }
 
 /** Runs a command inside and waits for it; false if it exits with another code than 0. */
@@ -111,21 +115,27 @@ export async function startComponent(
       closeSync(log);
     }
   }
+  await awaitReady(context, component);
+}
+
+async function awaitReady(context: ComponentContext, component: Component): Promise<void> {
+  const { initPid, stateDirectory, signal } = context;
+  const { name } = component;
+  const look = async (): Promise<"ready" | "ended" | undefined> => {
+    if (componentPid(initPid, name) === undefined) return "ended";
+    return (await (component.ready?.(context) ?? true)) ? "ready" : undefined;
+  };
+  const file = logFile(stateDirectory, name);
+  const failure = (how: string): string =>
+    `${name} ${how}. The end of ${file}:\n${logTail(stateDirectory, name)}`;
+  let state: "ready" | "ended";
   try {
-    await waitFor(`${component.name} to be ready`, readyTimeout, async () => {
-      if (componentPid(initPid, component.name) === undefined) return "ended";
-      return (await (component.ready?.(context) ?? true)) ? "ready" : undefined;
-    }).then((result) => {
-      if (result === "ended") throw new Error(`${component.name} ended.`);
-    });
+    state = await waitFor(`${name} to be ready`, readyTimeout, look, signal);
   } catch (error) {
-    const tail = logTail(stateDirectory, component.name);
-    throw new Error(
-      `${component.name} did not start. The end of ` +
-        `${logFile(stateDirectory, component.name)}:\n${tail}`,
-      { cause: error },
-    );
+    signal?.throwIfAborted();
+    throw new LocalError(failure((error as Error).message));
   }
+  if (state === "ended") throw new LocalError(failure("ended instead of running"));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { LocalError } from "../local-error.ts";
 import { insidePath, nodeAddress } from "../namespaces.ts";
 import { projectRoot } from "../paths.ts";
 import { runCommand } from "../run-command.ts";
@@ -33,7 +34,7 @@ async function nativeDirectory(): Promise<string> {
   const root = join(projectRoot, "node_modules", packageName);
   const native = join(root, "native");
   if (!existsSync(native)) {
-    throw new Error(`The package ${packageName} is not installed. Run \`npm ci\`.`);
+    throw new LocalError(`The package ${packageName} is not installed. Run \`npm ci\`.`);
   }
   const links = JSON.parse(await readFile(join(native, "pg-symlinks.json"), "utf8")) as {
     target: string;
@@ -83,14 +84,16 @@ async function initialise(context: ComponentContext, native: string): Promise<vo
   initdb.push(`--username=${postgresSuperuser}`);
   await runInside(initPid, ...split(asDatabaseUser(...initdb)));
   const accessRules = "local all all scram-sha-256\nhost all all all scram-sha-256\n";
-  await runInside(initPid, "tee", [`${dataDirectory}/pg_hba.conf`], accessRules);
+  await runInside(initPid, "tee", [`${dataDirectory}/pg_hba.conf`], { input: accessRules });
   // A server that serves nobody else yet: passwords reach it through its standard input only.
   const single = [`${programDirectory}/bin/postgres`, "--single", "-D", dataDirectory, "postgres"];
   const roles = [
     `ALTER ROLE ${postgresSuperuser} PASSWORD '${superuserPassword}'`,
     `CREATE ROLE ${postgresAdmin} LOGIN CREATEDB CREATEROLE PASSWORD '${adminPassword}'`,
   ];
-  await runInside(initPid, ...split(asDatabaseUser(...single)), `${roles.join("\n")}\n`);
+  await runInside(initPid, ...split(asDatabaseUser(...single)), {
+    input: `${roles.join("\n")}\n`,
+  });
 }
 
 function split([command, ...args]: [string, ...string[]]): [string, string[]] {

@@ -1,21 +1,35 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { goArchitecture } from "../tools/release-tool.ts";
 import type { Layer } from "./layer.ts";
+
+/**
+ * Images as the OCI image specification describes them
+ * (https://github.com/opencontainers/image-spec): a configuration, a manifest that names it and its
+ * layers by digest, and an index that names manifests.
+ */
 
 /** A container image that is ready to be imported. */
 export interface Image {
   /** `docker.io/local/<name>:<digest of its content>`. */
   readonly reference: string;
-  /** The image's configuration (OCI image specification), as JSON. */
+  /** The image's configuration, as JSON. */
   readonly configuration: string;
   readonly layers: readonly Layer[];
 }
 
 /** User and group of processes in the images, which is not root. */
 export const imageUser = 65532;
+
+const mediaType = {
+  index: "application/vnd.oci.image.index.v1+json",
+  manifest: "application/vnd.oci.image.manifest.v1+json",
+  configuration: "application/vnd.oci.image.config.v1+json",
+  layer: "application/vnd.oci.image.layer.v1.tar",
+};
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
 
 /** Describes an image; its tag follows from all it consists of. */
 export function describeImage(
@@ -34,53 +48,44 @@ export function describeImage(
     },
     rootfs: { type: "layers", diff_ids: layers.map(({ diffId }) => `sha256:${diffId}`) },
   });
-  const digest = createHash("sha256").update(configuration).digest("hex");
-  return { reference: `docker.io/local/${name}:${digest.slice(0, 16)}`, configuration, layers };
+  const tag = sha256(configuration).slice(0, 16);
+  return { reference: `docker.io/local/${name}:${tag}`, configuration, layers };
 }
 
-/** Names of the files that {@link stageDockerArchive} puts into a directory. */
-interface ArchiveEntry {
-  readonly Config: string;
-  readonly RepoTags: readonly string[];
-  readonly Layers: readonly string[];
-}
-
-/** The `manifest.json` of a docker-archive: layers that images share are in it once. */
-export function archiveManifest(images: readonly Image[]): ArchiveEntry[] {
-  return images.map(({ reference, configuration, layers }) => ({
-    Config: `${createHash("sha256").update(configuration).digest("hex")}.json`,
-    RepoTags: [reference],
-    Layers: layers.map(({ diffId }) => `${diffId}.tar`),
-  }));
-}
+/** A file of an image layout: text, or a layer's archive. */
+export type LayoutFile = { readonly text: string } | { readonly archive: string };
 
 /**
- * Lays out images as the files of one docker-archive (the format of `docker save`) in a temporary
- * directory, layers as links, and hands `use` that directory and the files' names in order.
+ * The files of an OCI image layout that holds the images, by path.
+ *
+ * @param present digests (`sha256:<hex>`) of layers that the importer has already: the layout refers to
+ *   them without holding them.
  */
-export async function withDockerArchive<T>(
+export function imageLayout(
   images: readonly Image[],
-  use: (directory: string, files: readonly string[]) => Promise<T>,
-): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), "pool-migration-images-"));
-  try {
-    const manifest = archiveManifest(images);
-    await writeFile(join(directory, "manifest.json"), JSON.stringify(manifest));
-    const files = new Set(["manifest.json"]);
-    for (const [index, entry] of manifest.entries()) {
-      const image = images[index];
-      if (image === undefined) continue;
-      await writeFile(join(directory, entry.Config), image.configuration);
-      files.add(entry.Config);
-      for (const [position, name] of entry.Layers.entries()) {
-        const layer = image.layers[position];
-        if (layer === undefined || files.has(name)) continue;
-        await symlink(layer.archive, join(directory, name));
-        files.add(name);
-      }
-    }
-    return await use(directory, [...files]);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  present: ReadonlySet<string> = new Set(),
+): Map<string, LayoutFile> {
+  const files = new Map<string, LayoutFile>();
+  const addText = (type: string, text: string): object => {
+    const digest = sha256(text);
+    files.set(`blobs/sha256/${digest}`, { text });
+    return { mediaType: type, digest: `sha256:${digest}`, size: Buffer.byteLength(text) };
+  };
+  const manifests = images.map((image) => {
+    const layers = image.layers.map(({ archive, diffId, size }) => {
+      const digest = `sha256:${diffId}`;
+      if (!present.has(digest)) files.set(`blobs/sha256/${diffId}`, { archive });
+      return { mediaType: mediaType.layer, digest, size };
+    });
+    const config = addText(mediaType.configuration, image.configuration);
+    const manifest = { schemaVersion: 2, mediaType: mediaType.manifest, config, layers };
+    return {
+      ...addText(mediaType.manifest, JSON.stringify(manifest)),
+      annotations: { "io.containerd.image.name": image.reference },
+    };
+  });
+  const index = { schemaVersion: 2, mediaType: mediaType.index, manifests };
+  files.set("oci-layout", { text: JSON.stringify({ imageLayoutVersion: "1.0.0" }) });
+  files.set("index.json", { text: JSON.stringify(index) });
+  return files;
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import {
   mkdir,
   mkdtemp,
@@ -9,10 +9,10 @@ import {
   rm,
   symlink,
   writeFile,
+  stat,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { cacheDirectory } from "../paths.ts";
 import { runCommand } from "../run-command.ts";
 
@@ -27,20 +27,20 @@ export interface Layer {
   readonly archive: string;
   /** SHA-256 of that archive, as an image's configuration names it (OCI image specification). */
   readonly diffId: string;
+  /** Bytes of the archive. */
+  readonly size: number;
 }
 
-async function digestOfFile(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
-  return hash.digest("hex");
+function digestOfFile(path: string): string {
+  return createHash("sha256").update(readFileSync(path)).digest("hex");
 }
 
 /** Digest of what a layer holds: of its paths and contents, not of times or owners. */
-async function contentDigest(files: readonly LayerFile[]): Promise<string> {
+function contentDigest(files: readonly LayerFile[]): string {
   const hash = createHash("sha256");
   for (const file of files) {
     const content =
-      "source" in file ? await digestOfFile(file.source) : "text" in file ? `"${file.text}"` : "/";
+      "source" in file ? digestOfFile(file.source) : "text" in file ? `"${file.text}"` : "/";
     hash.update(`${file.path}\0${content}\0`);
   }
   return hash.digest("hex");
@@ -53,19 +53,20 @@ async function contentDigest(files: readonly LayerFile[]): Promise<string> {
 export async function buildLayer(files: readonly LayerFile[]): Promise<Layer> {
   const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
   const directory = join(cacheDirectory(), "layers");
-  const digest = await contentDigest(sorted);
+  const digest = contentDigest(sorted);
   const archive = join(directory, `${digest}.tar`);
   const diffIdFile = `${archive}.sha256`;
   if (!existsSync(diffIdFile)) {
     await mkdir(directory, { recursive: true });
     const partial = `${archive}.${process.pid}`;
     await pack(sorted, partial);
-    const diffId = await digestOfFile(partial);
+    const diffId = digestOfFile(partial);
     await rename(partial, archive);
     await writeFile(`${partial}.sha256`, diffId);
     await rename(`${partial}.sha256`, diffIdFile);
   }
-  return { archive, diffId: await readFile(diffIdFile, "utf8") };
+  const { size } = await stat(archive);
+  return { archive, diffId: await readFile(diffIdFile, "utf8"), size };
 }
 
 /** Packs the files through a tree of links to them, which `tar` follows. */

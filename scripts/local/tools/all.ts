@@ -10,9 +10,9 @@ export interface Tools {
 }
 
 /** Makes the cluster's programs available, one after the other: a build uses all processors. */
-export async function ensureTools(progress: Progress): Promise<Tools> {
-  const etcd = await ensureEtcd(progress);
-  const coreDns = await ensureCoreDns(progress);
-  const kubernetes = await ensureKubernetes(progress);
+export async function ensureTools(progress: Progress, signal?: AbortSignal): Promise<Tools> {
+  const etcd = await ensureEtcd(progress, signal);
+  const coreDns = await ensureCoreDns(progress, signal);
+  const kubernetes = await ensureKubernetes(progress, signal);
   return { kubernetes, etcd, coreDns };
 }

@@ -4,6 +4,7 @@ import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { LocalError } from "../local-error.ts";
 import { cacheDirectory } from "../paths.ts";
 
 /** One file of a publisher's release and the checksum file published beside it. */
@@ -20,9 +21,7 @@ export class ReleaseUnavailableError extends Error {
 }
 
 /** The file differs from what its publisher says it is. Never answered by going on without it. */
-export class ChecksumMismatchError extends Error {
-  override readonly name = "ChecksumMismatchError";
-}
+export class ChecksumMismatchError extends LocalError {}
 
 /** How long a host may take to answer before it counts as out of reach. */
 const answerMilliseconds = 5_000;

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { LocalError } from "../local-error.ts";
 import { runCommand } from "../run-command.ts";
 
 /** What to build from the Go module registry. */
@@ -32,12 +33,12 @@ async function requireGo(reason: string): Promise<void> {
   let version: string;
   try {
     version = await runCommand("go", ["env", "GOVERSION"]);
-  } catch (error) {
-    throw new Error(fix, { cause: error });
+  } catch {
+    throw new LocalError(fix);
   }
   const [, major, minor] = /go(\d+)\.(\d+)/.exec(version) ?? [];
   if (Number(major) === oldestGo.major && Number(minor) < oldestGo.minor) {
-    throw new Error(`${fix} Found: ${version}.`);
+    throw new LocalError(`${fix} Found: ${version}.`);
   }
 }
 
@@ -78,9 +79,10 @@ export async function goBuild(
   directory: string,
   reason: string,
   detail: (text: string) => void,
+  signal?: AbortSignal,
 ): Promise<void> {
   await requireGo(reason);
-  const environment = { ...process.env, CGO_ENABLED: "0", GOWORK: "off" };
+  const environment = { CGO_ENABLED: "0", GOWORK: "off" };
   const work = await mkdtemp(join(tmpdir(), "pool-migration-build-"));
   try {
     const replacements = await placeholderReplacements(build, environment);
@@ -99,6 +101,7 @@ export async function goBuild(
       runCommand("go", args, {
         cwd: work,
         env: environment,
+        signal,
         onLine: (line) => detail(line.slice(0, 100)),
       });
     detail("resolving modules");

@@ -15,7 +15,7 @@ const programs = [
 ] as const;
 
 /** The Kubernetes programs of one node and its control plane, and kubectl. */
-export function ensureKubernetes(progress: Progress): Promise<InstalledTool> {
+export function ensureKubernetes(progress: Progress, signal?: AbortSignal): Promise<InstalledTool> {
   const release = `https://dl.k8s.io/release/${version}/bin/linux/${goArchitecture()}`;
   const versionPackage = "k8s.io/component-base/version";
   return ensureReleaseTool(
@@ -40,11 +40,12 @@ export function ensureKubernetes(progress: Progress): Promise<InstalledTool> {
       buildTime: "5 to 11 minutes on 2 cores",
     },
     progress,
+    signal,
   );
 }
 
 /** etcd, the API server's store. */
-export function ensureEtcd(progress: Progress): Promise<InstalledTool> {
+export function ensureEtcd(progress: Progress, signal?: AbortSignal): Promise<InstalledTool> {
   const etcd = "v3.6.8";
   const release = `https://github.com/etcd-io/etcd/releases/download/${etcd}`;
   return ensureReleaseTool(
@@ -67,11 +68,12 @@ export function ensureEtcd(progress: Progress): Promise<InstalledTool> {
       buildTime: "about 1 minute on 2 cores",
     },
     progress,
+    signal,
   );
 }
 
 /** CoreDNS, the cluster's name server. */
-export function ensureCoreDns(progress: Progress): Promise<InstalledTool> {
+export function ensureCoreDns(progress: Progress, signal?: AbortSignal): Promise<InstalledTool> {
   const coreDns = "1.15.0";
   const archive =
     `https://github.com/coredns/coredns/releases/download/v${coreDns}/` +
@@ -89,5 +91,6 @@ export function ensureCoreDns(progress: Progress): Promise<InstalledTool> {
       buildTime: "2 to 5 minutes on 2 cores",
     },
     progress,
+    signal,
   );
 }

@@ -40,7 +40,10 @@ function describe(tool: InstalledTool, binary: string): InstalledPulumi {
 }
 
 /** The Pulumi command line: the one on PATH if its version fits, else the release, else built. */
-export async function ensurePulumi(progress: Progress): Promise<InstalledPulumi> {
+export async function ensurePulumi(
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<InstalledPulumi> {
   const present = await pulumiOnPath();
   if (present !== undefined) {
     const directory = dirname(present.binary);
@@ -70,6 +73,7 @@ export async function ensurePulumi(progress: Progress): Promise<InstalledPulumi>
       buildTime: "4 to 10 minutes on 2 cores",
     },
     progress,
+    signal,
   );
   return describe(tool, join(tool.directory, "pulumi"));
 }

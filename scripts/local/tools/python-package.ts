@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { LocalError } from "../local-error.ts";
 import { runCommand } from "../run-command.ts";
 import { cachedDirectory } from "./tool-cache.ts";
 
@@ -20,11 +21,10 @@ async function findPip(staging: string): Promise<readonly [string, ...string[]]>
     const venv = join(staging, ".pip");
     try {
       await runCommand("python3", ["-m", "venv", venv]);
-    } catch (error) {
-      throw new Error(
+    } catch {
+      throw new LocalError(
         "Python 3 with pip or venv is needed. On Debian and Ubuntu: " +
           "`apt-get install --no-install-recommends python3 python3-venv`.",
-        { cause: error },
       );
     }
     return [join(venv, "bin", "python3"), "-m", "pip"];

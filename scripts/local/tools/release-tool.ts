@@ -1,5 +1,6 @@
 import { chmod, copyFile, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { LocalError } from "../local-error.ts";
 import type { Progress } from "../progress.ts";
 import { runCommand } from "../run-command.ts";
 import { downloadRelease, ReleaseUnavailableError } from "./download.ts";
@@ -38,7 +39,7 @@ const originFile = "origin.json";
 /** Node's name of the processor architecture in the words of Go releases. */
 export function goArchitecture(): string {
   if (process.platform !== "linux" || (process.arch !== "x64" && process.arch !== "arm64")) {
-    throw new Error(
+    throw new LocalError(
       `The local environment runs on Linux, x64 or arm64; this is ${process.platform}, ` +
         `${process.arch}. Run it in a Linux virtual machine.`,
     );
@@ -76,6 +77,7 @@ async function download(
 export async function ensureReleaseTool(
   tool: ReleaseTool,
   progress: Progress,
+  signal?: AbortSignal,
 ): Promise<InstalledTool> {
   const key = `${tool.name}-${tool.version}-${goArchitecture()}`;
   const directory = await cachedDirectory(
@@ -101,7 +103,7 @@ export async function ensureReleaseTool(
         );
         const reason = `The release of ${label} cannot be downloaded (${unavailable})`;
         await progress.step(`Build ${label}`, (detail) =>
-          goBuild(tool.build, staging, reason, detail),
+          goBuild(tool.build, staging, reason, detail, signal),
         );
       }
       await writeFile(join(staging, originFile), JSON.stringify({ source }));
