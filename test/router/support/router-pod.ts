@@ -110,7 +110,9 @@ export class RouterPod {
         return condition(last) && last;
       });
     } catch (error) {
-      throw new Error(`${String(error)}\nlast report ${JSON.stringify(last)}\n${this.log}`);
+      throw new Error(`${String(error)}\nlast report ${JSON.stringify(last)}\n${this.log}`, {
+        cause: error,
+      });
     }
   }
 

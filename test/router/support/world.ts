@@ -1,6 +1,8 @@
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import type { RouterFiles } from "../../../infra/rollout/envoy-bootstrap.ts";
 import { routerFiles } from "../../../infra/rollout/envoy-bootstrap.ts";
 import type {
@@ -8,7 +10,11 @@ import type {
   RouterSettingsInput,
 } from "../../../infra/rollout/router-settings.ts";
 import { routerSettingsSchema } from "../../../infra/rollout/router-settings.ts";
+import { RouteFiles } from "../../../scripts/agents/router/route-files.ts";
+import { ensureEnvoy } from "../../../scripts/local/tools/envoy.ts";
 import { EnvoyProcess } from "./envoy-process.ts";
+import { EnvoyAdmin } from "../../../scripts/agents/router/envoy-admin.ts";
+import { waitUntil } from "./wait-until.ts";
 import { freePorts } from "./ports.ts";
 import { Upstream } from "./upstream.ts";
 
@@ -23,6 +29,7 @@ export class World {
   readonly v1: Upstream;
   readonly v2: Upstream;
   readonly envoy: EnvoyProcess;
+  private quickPools: Worker | undefined;
   /** A further free port. */
   readonly sparePort: number;
 
@@ -57,6 +64,49 @@ export class World {
     return world;
   }
 
+  /** Writes first files for a percentage, starts Envoy and waits until it sees both pools. */
+  async startEnvoy(percentage: number, token: string | null = overrideToken): Promise<RouteFiles> {
+    const routes = new RouteFiles(this.settings, this.files, token ?? undefined);
+    const target = { revision: "r1.1", percentage, topology: "both" as const };
+    await routes.writeFirst(target, "test", await ensureEnvoy());
+    await this.envoy.start();
+    await this.readyHosts(1, 1);
+    return routes;
+  }
+
+  /** Waits until Envoy's health checks see these numbers of hosts. */
+  async readyHosts(v1: number, v2: number): Promise<void> {
+    const admin = new EnvoyAdmin(this.settings.ports.admin);
+    await waitUntil(`${v1} and ${v2} ready hosts`, async () => {
+      const hosts = (await admin.view())?.readyHosts;
+      return hosts?.v1 === v1 && hosts.v2 === v2;
+    });
+    admin.close();
+  }
+
+  /** Replaces the routes and waits until Envoy applies them. */
+  async swap(routes: RouteFiles, revision: string, percentage: number): Promise<void> {
+    const admin = new EnvoyAdmin(this.settings.ports.admin);
+    routes.writeRoutes({ revision, percentage, topology: "both" });
+    await waitUntil(`${revision} to be applied`, async () => {
+      const applied = (await admin.view())?.applied;
+      return applied?.revision === revision && applied.percentage === percentage;
+    });
+    admin.close();
+  }
+
+  /** Puts pools that answer many thousand requests a second in the place of the ordinary ones. */
+  async useQuickPools(): Promise<void> {
+    await Promise.all([this.v1.stop(), this.v2.stop()]);
+    const { v1, v2 } = this.settings.pools;
+    const workerData = [
+      { side: "v1", port: v1.port },
+      { side: "v2", port: v2.port },
+    ];
+    this.quickPools = new Worker(new URL("./quick-upstream.ts", import.meta.url), { workerData });
+    await once(this.quickPools, "message");
+  }
+
   /** Address of Envoy's listener. */
   get url(): string {
     return `http://127.0.0.1:${this.settings.ports.listener}`;
@@ -64,7 +114,7 @@ export class World {
 
   async destroy(): Promise<void> {
     await this.envoy.stop();
-    await Promise.all([this.v1.stop(), this.v2.stop()]);
+    await Promise.all([this.v1.stop(), this.v2.stop(), this.quickPools?.terminate()]);
     await rm(this.directory, { recursive: true, force: true });
   }
 }
