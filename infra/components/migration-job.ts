@@ -36,7 +36,7 @@ export class MigrationJob extends pulumi.ComponentResource {
       {
         metadata: { namespace: args.namespace, labels },
         immutable: true,
-        stringData: pulumi.secret({ PGPASSWORD: args.password }),
+        stringData: { PGPASSWORD: args.password },
       },
       child,
     );
@@ -52,6 +52,15 @@ export class MigrationJob extends pulumi.ComponentResource {
         spec: {
           backoffLimit: 2,
           activeDeadlineSeconds: deadlineSeconds,
+          // A refusal stays one, however often it is repeated; only what is broken is worth another try.
+          podFailurePolicy: {
+            rules: [
+              {
+                action: "FailJob",
+                onExitCodes: { containerName: name, operator: "In", values: [1, 2] },
+              },
+            ],
+          },
           template: {
             metadata: { labels },
             spec: {
@@ -60,7 +69,7 @@ export class MigrationJob extends pulumi.ComponentResource {
               securityContext: restrictedOwnPod,
               containers: [
                 {
-                  name: "migrate",
+                  name,
                   image: args.image,
                   imagePullPolicy: "IfNotPresent",
                   command: ["/usr/local/bin/node", "/app/scripts/agents/migrate.ts"],

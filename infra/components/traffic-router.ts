@@ -155,10 +155,10 @@ function createTokens(
     {
       metadata: { namespace: args.namespace, labels },
       immutable: true,
-      stringData: pulumi.secret({
+      stringData: {
         agent: args.agentToken,
         ...(args.overrideToken === undefined ? {} : { override: args.overrideToken }),
-      }),
+      },
     },
     opts,
   );

@@ -120,7 +120,7 @@ function createSettings(
     {
       metadata: { namespace: args.namespace, labels },
       immutable: true,
-      stringData: pulumi.secret(args.settings),
+      stringData: args.settings,
     },
     opts,
   );

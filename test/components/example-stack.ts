@@ -10,7 +10,7 @@ export const exampleSecrets = {
 };
 
 /** A stack that uses everything there is. */
-export const exampleConfig: GraphConfig = {
+const exampleConfig: GraphConfig = {
   flags: { poolV2Enabled: true },
   pool: { settings: { DATABASE_URL: exampleSecrets.databaseUrl } },
   v1: { image: "registry.test/pool:1" },

@@ -89,6 +89,21 @@ describe("migrations", () => {
     );
   });
 
+  it("are not repeated when they were refused, and are when something broke", () => {
+    expect(findResource(graph, types.job, "migrate").inputs.spec).toMatchObject({
+      backoffLimit: 2,
+      podFailurePolicy: {
+        rules: [
+          {
+            action: "FailJob",
+            onExitCodes: { containerName: "migrate", operator: "In", values: [1, 2] },
+          },
+        ],
+      },
+      template: { spec: { restartPolicy: "Never", containers: [{ name: "migrate" }] } },
+    });
+  });
+
   it("are named by the digest of their SQL, so that edited SQL replaces the Job", () => {
     const { spec } = findResource(graph, types.job, "migrate").inputs as {
       spec: { template: { spec: { containers: { args: string[]; env: object[] }[] } } };
