@@ -18,6 +18,7 @@ const ownVariables: Readonly<Record<string, string>> = {
   POOL_PORT: "pool.port",
   POOL_OPERATION_TIMEOUT_MS: "pool.operationTimeoutSeconds",
   POOL_DRAIN_TIMEOUT_S: "pool.drainTimeoutSeconds",
+  POOL_SETTLE_S: "the time that the router needs to notice",
   POOL_VERSION: "the side",
 };
 

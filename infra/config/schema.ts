@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import type { BooleanFlagName } from "../rollout/flags.ts";
+import { reservedHeaders } from "../rollout/router-settings.ts";
 import { baselineStage, profileNames } from "../rollout/stages.ts";
 
 /** What people read about one configuration key. */
@@ -19,6 +20,8 @@ export interface KeyInfo {
 export const keyInfo = z.registry<KeyInfo>();
 
 function key<Schema extends z.ZodType>(schema: Schema, info: KeyInfo): Schema {
+  // A second registration would silently replace the first: two keys need a schema each.
+  if (keyInfo.has(schema)) throw new TypeError(`Described twice: ${info.description}`);
   keyInfo.add(schema, info);
   return schema;
 }
@@ -55,7 +58,7 @@ const imagePattern = new RegExp(
     .join(""),
 );
 
-const image = z.string().regex(imagePattern);
+const image = () => z.string().regex(imagePattern);
 
 const imageInfo = (what: string, example: string): KeyInfo => ({
   description: `Image of ${what}, with a tag or a digest.`,
@@ -63,27 +66,12 @@ const imageInfo = (what: string, example: string): KeyInfo => ({
   example: `registry.example.com/${example}`,
 });
 
-/** Header names that the router or HTTP itself gives a meaning that a session id must not take. */
-const reservedHeaders = new Set([
-  "authorization",
-  "connection",
-  "content-length",
-  "cookie",
-  "host",
-  "idempotency-key",
-  "transfer-encoding",
-  "x-request-id",
-  "x-rollout",
-  "x-worker-pool",
-  "x-worker-pool-token",
-]);
-
-/** Printable ASCII without spaces, as it travels in a header; 16 characters are the least that is worth guessing at. */
-const token = z.string().regex(/^[\x21-\x7e]{16,256}$/);
-const tokenAllowed = "a secret of 16 to 256 printable characters without spaces";
+/** Printable ASCII as it travels in a header; 16 characters are the least that is worth guessing at. */
+const token = () => z.string().regex(/^[!-+\--~]{16,256}$/);
+const tokenAllowed = "a secret of 16 to 256 printable characters without spaces and commas";
 const randomToken = '"$(openssl rand -hex 32)"';
 
-const path = z.string().regex(/^\/[\x21\x22\x24-\x7e]*$/);
+const path = () => z.string().regex(/^\/[\x21\x22\x24-\x7e]*$/);
 const pathAllowed = 'a path that begins with "/", without spaces and "#"';
 
 const settings = (what: string) =>
@@ -180,12 +168,12 @@ export const sections = {
       allowed: port,
       example: "8080",
     }),
-    readinessPath: key(path.default("/readyz"), {
+    readinessPath: key(path().default("/readyz"), {
       description: "Readiness check on the data port, asked by kubelet and by the router.",
       allowed: pathAllowed,
       example: "/readyz",
     }),
-    metricsPath: key(path.default("/metrics"), {
+    metricsPath: key(path().default("/metrics"), {
       description: "Prometheus metrics of the pools.",
       allowed: pathAllowed,
       example: "/metrics",
@@ -215,7 +203,7 @@ export const sections = {
     settings: settings("both pools' containers"),
   }),
   v1: z.strictObject({
-    image: key(image.optional(), imageInfo("V1", "pool:1.0.0")),
+    image: key(image().optional(), imageInfo("V1", "pool:1.0.0")),
     replicas: key(integer(1, 1000).default(2), {
       description: "Number of V1 pods.",
       allowed: count(1000),
@@ -223,7 +211,7 @@ export const sections = {
     }),
   }),
   v2: z.strictObject({
-    image: key(image.optional(), imageInfo("V2", "pool:2.0.0")),
+    image: key(image().optional(), imageInfo("V2", "pool:2.0.0")),
     replicas: z.preprocess(
       (value) => value ?? {},
       z.strictObject({
@@ -248,7 +236,7 @@ export const sections = {
         .string()
         .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/)
         .transform((name) => name.toLowerCase())
-        .refine((name) => !reservedHeaders.has(name))
+        .refine((name) => !reservedHeaders.includes(name))
         .default("x-session-id"),
       {
         description: "Request header that carries the session id.",
@@ -256,7 +244,7 @@ export const sections = {
         example: "x-session-id",
       },
     ),
-    agentToken: key(token, {
+    agentToken: key(token(), {
       description: "Token of the router-agents' interface.",
       allowed: tokenAllowed,
       example: randomToken,
@@ -264,7 +252,7 @@ export const sections = {
     }),
     override: z
       .strictObject({
-        token: key(token, {
+        token: key(token(), {
           description: "Token with which testers choose a side by header; without it nobody can.",
           allowed: tokenAllowed,
           example: randomToken,
@@ -274,9 +262,9 @@ export const sections = {
       .optional(),
   }),
   images: z.strictObject({
-    router: key(image, imageInfo("the router, with Envoy and the router-agent", "router:1.0.0")),
+    router: key(image(), imageInfo("the router, with Envoy and the router-agent", "router:1.0.0")),
     tools: key(
-      image.optional(),
+      image().optional(),
       imageInfo("the tools, which run the SQL migrations", "tools:1.0.0"),
     ),
   }),

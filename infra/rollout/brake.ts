@@ -45,7 +45,10 @@ export const absentId = "absent";
 const engagedKey = "engaged";
 const engagedPrefix = "engaged.";
 const releasedPrefix = "released.";
-const idPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
+/** Ids that this program gives. */
+const ownIdPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/;
+/** Ids that a hand-written `engaged.<id>` may have: a key of a ConfigMap has at most 253 of these characters. */
+const keyIdPattern = /^[A-Za-z0-9_.-]{0,244}$/;
 
 /**
  * Engagements that hold after an observation: those held before and those in the object, without those that the
@@ -90,13 +93,14 @@ export function observeBrake(
  * @throws RangeError when the id could not be a key of a ConfigMap
  */
 export function engagePatch(id: string, record: EngagementRecord): BrakePatch {
-  assertEngagementId(id);
+  assertEngagementId(id, ownIdPattern);
   const { who, when, why, source } = record;
   return { data: { [engagedPrefix + id]: JSON.stringify({ who, when, why, source }) } };
 }
 
 /**
- * Merge patch that releases the named engagements and no others.
+ * Merge patch that releases the named engagements and no others. It also takes ids that people wrote by hand and that
+ * `engagePatch` would refuse.
  *
  * @throws RangeError when an id could not be a key of a ConfigMap, or no id is named
  */
@@ -105,7 +109,7 @@ export function releasePatch(ids: readonly string[], record: ReleaseRecord): Bra
   const { who, when, why } = record;
   const data: Record<string, string | null> = {};
   for (const id of ids) {
-    assertEngagementId(id);
+    assertEngagementId(id, keyIdPattern);
     if (id === anonymousId) data[engagedKey] = null;
     data[engagedPrefix + id] = null;
     data[releasedPrefix + id] = JSON.stringify({ who, when, why });
@@ -176,10 +180,10 @@ function parseRecord(value: string): EngagementRecord {
   };
 }
 
-function assertEngagementId(id: string): void {
-  if (!idPattern.test(id)) {
+function assertEngagementId(id: string, pattern: RegExp): void {
+  if (!pattern.test(id)) {
     throw new RangeError(
-      `"${id}" is not the id of an engagement: use 1 to 100 letters, digits, ".", "_" and "-", ` +
+      `"${id}" is not the id of an engagement: use letters, digits, ".", "_" and "-", ` +
         "a letter or digit first.",
     );
   }

@@ -10,12 +10,13 @@ export const overrideTokenHeader = "x-worker-pool-token";
 export const idempotencyKeyHeader = "idempotency-key";
 
 /** Headers that already mean something to the router or to HTTP and so cannot name a session. */
-const reservedHeaders: readonly string[] = [
+export const reservedHeaders: readonly string[] = [
   overrideHeader,
   overrideTokenHeader,
   idempotencyKeyHeader,
   "x-rollout",
   "x-request-id",
+  "authorization",
   "host",
   "connection",
   "content-length",

@@ -346,6 +346,13 @@ const badInputs: Readonly<Record<string, BadInput>> = {
     allowed: "the program sets it from pool.port",
     fix: remove("pool.settings.POOL_PORT"),
   },
+  "a setting that V2's pods are given": {
+    change: { "v2/settings/POOL_SETTLE_S": 0 },
+    key: "v2.settings.POOL_SETTLE_S",
+    value: "cannot be set,",
+    allowed: "the program sets it from the time that the router needs to notice",
+    fix: remove("v2.settings.POOL_SETTLE_S"),
+  },
   "a setting that is no environment variable": {
     change: { "v2/settings/pool-workers": 9 },
     key: "v2.settings.pool-workers",
@@ -378,7 +385,7 @@ const badInputs: Readonly<Record<string, BadInput>> = {
     change: { router: {} },
     key: "router.agentToken",
     value: "is missing,",
-    allowed: "must be a secret of 16 to 256 printable characters without spaces",
+    allowed: "must be a secret of 16 to 256 printable characters without spaces and commas",
     fix: newToken("router.agentToken"),
   },
   "an agent token in clear": {
@@ -403,6 +410,13 @@ const badInputs: Readonly<Record<string, BadInput>> = {
     value: "is a string (not shown),",
     allowed: "must be a secret of 16 to 256 printable characters",
     fix: newToken("router.agentToken"),
+  },
+  "a token with a comma, which a repeated header could be": {
+    change: { "router/override/token": "0123456789abcdef,0123456789abcdef" },
+    key: "router.override.token",
+    value: "is a string (not shown),",
+    allowed: "without spaces and commas",
+    fix: newToken("router.override.token"),
   },
   "testers with the agents' token": {
     change: { "router/override/token": sampleSecrets.agentToken },

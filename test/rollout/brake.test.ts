@@ -161,9 +161,20 @@ describe("patches", () => {
     expect(() => releasePatch([], record)).toThrow(/at least one/);
   });
 
-  it.each(["", ".a", "-a", "a b", "a/b", "é", "x".repeat(101)])("refuse the id %j", (id) => {
+  it.each(["", ".a", "-a", "a b", "a/b", "é", "x".repeat(101)])("engage under no id %j", (id) => {
     expect(() => engagePatch(id, record)).toThrow(/not the id of an engagement/);
+  });
+
+  it.each(["a b", "a/b", "é", "x".repeat(245)])("release no id %j, which no key can have", (id) => {
     expect(() => releasePatch([id], record)).toThrow(/not the id of an engagement/);
+  });
+
+  it.each(["", ".a", "-a", "x".repeat(244)])("release the hand-written id %j", (id) => {
+    const before = observeBrake([], present({ [`engaged.${id}`]: json }));
+    expect(before).toEqual([{ id, ...record }]);
+    const { data } = releasePatch([id], record);
+    const released = String(data[`released.${id}`]);
+    expect(observeBrake(before, present({ [`released.${id}`]: released }))).toEqual([]);
   });
 });
 
