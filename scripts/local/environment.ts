@@ -123,7 +123,7 @@ export class Environment {
     await Promise.all(
       this.#components().map(async ({ name }) => {
         await this.startComponent(name, signal);
-        if (name === "containerd") await importImages(this.initPid, all);
+        if (name === "containerd") await importImages(this.initPid, all, this.#layoutDirectory());
       }),
     );
     await this.#recordImages(images);
@@ -140,13 +140,17 @@ export class Environment {
    */
   async loadImages(): Promise<ImageReferences> {
     const images = await buildImages();
-    await importImages(this.initPid, Object.values(images));
+    await importImages(this.initPid, Object.values(images), this.#layoutDirectory());
     return this.#recordImages(images);
   }
 
   /** Ends the environment and removes everything it consisted of. */
   stop(): Promise<void> {
     return stopEnvironment(this.name);
+  }
+
+  #layoutDirectory(): string {
+    return join(this.stateDirectory, "image-layout");
   }
 
   async #recordImages(images: ProjectImages): Promise<ImageReferences> {
@@ -237,7 +241,8 @@ export async function startEnvironment(options: StartOptions = {}): Promise<Envi
       await progress.step("Cluster and database", () => environment.complete(images, signal));
       return environment;
     } catch (error) {
-      if (running === undefined) await endNamespaces(groupOf(name));
+      if (running === undefined) await endNamespaces(groupOf(name)); // the logs stay
+      if (running === undefined && signal?.aborted) await removeEnvironment(name);
       throw error;
     }
   });

@@ -74,9 +74,16 @@ export function insidePath(initPid: number, path: string): string {
  * The command line that runs a command inside. The host's files are there, and the working
  * directory is kept; `setpriv` ends the command when the caller's side of it is killed.
  */
-export function insideCommand(initPid: number, command: string, args: readonly string[]): string[] {
+export function insideCommand(
+  initPid: number,
+  command: string,
+  args: readonly string[],
+  directory = process.cwd(),
+): string[] {
   const enter = ["nsenter", "--target", String(initPid), "--net", "--mount", "--uts", "--ipc"];
-  return [...enter, "--pid", "--wd=.", "--", "setpriv", "--pdeathsig", "KILL", command, ...args];
+  // Looked up inside: a directory carried over from outside has no path that getcwd(3) could tell.
+  enter.push("--pid", `--wdns=${directory}`);
+  return [...enter, "--", "setpriv", "--pdeathsig", "KILL", command, ...args];
 }
 
 /** Starts a command inside the namespaces of `initPid`. */
@@ -86,7 +93,8 @@ export function spawnInside(
   args: readonly string[],
   options: SpawnOptions,
 ): ChildProcess {
-  const [program = "nsenter", ...rest] = insideCommand(initPid, command, args);
+  const directory = options.cwd === undefined ? undefined : String(options.cwd);
+  const [program = "nsenter", ...rest] = insideCommand(initPid, command, args, directory);
   return spawn(program, rest, options);
 }
 

@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { runInside } from "../components/component.ts";
@@ -19,14 +18,19 @@ async function linesOf(initPid: number, ...command: string[]): Promise<Set<strin
 /**
  * Gives containerd the images it does not have yet; of these only the layers that it does not have.
  *
+ * @param directory where the import is laid out; it is removed afterwards.
  * @returns the references of those that were imported.
  */
-export async function importImages(initPid: number, images: readonly Image[]): Promise<string[]> {
+export async function importImages(
+  initPid: number,
+  images: readonly Image[],
+  directory: string,
+): Promise<string[]> {
   const present = await linesOf(initPid, "images", "ls", "-q");
   const missing = images.filter(({ reference }) => !present.has(reference));
   if (missing.length === 0) return [];
   const layout = imageLayout(missing, await linesOf(initPid, "content", "ls", "-q"));
-  const directory = await mkdtemp(join(tmpdir(), "pool-migration-images-"));
+  await rm(directory, { recursive: true, force: true }); // what a killed run left
   try {
     for (const [path, file] of layout) await writeLayoutFile(join(directory, path), file);
     await streamInto(initPid, directory);
@@ -45,7 +49,7 @@ async function writeLayoutFile(path: string, file: LayoutFile): Promise<void> {
 /** Imports a layout without storing it as an archive first. */
 async function streamInto(initPid: number, directory: string): Promise<void> {
   const archive = spawn("tar", ["--create", "--dereference", "--directory", directory, "."], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "ignore"], // it can only complain that ctr no longer reads
   });
   const importing = spawnInside(initPid, "ctr", [...client, "images", "import", "-"], {
     stdio: ["pipe", "ignore", "pipe"],
