@@ -1,8 +1,9 @@
 import { z } from "zod";
 
 import { projectName } from "../rollout/names.ts";
-import { keyInfo, sections } from "./schema.ts";
-import type { KeyInfo } from "./schema.ts";
+import { keyInfo } from "./key-info.ts";
+import type { KeyInfo } from "./key-info.ts";
+import { sections } from "./schema.ts";
 
 /** One configuration key: a leaf of the schema. */
 export interface ConfigKey extends KeyInfo {

@@ -3,99 +3,23 @@ import { z } from "zod";
 import type { BooleanFlagName } from "../rollout/flags.ts";
 import { reservedHeaders } from "../rollout/router-settings.ts";
 import { baselineStage, profileNames } from "../rollout/stages.ts";
-
-/** What people read about one configuration key. */
-export interface KeyInfo {
-  /** What the key means, with its unit. */
-  readonly description: string;
-  /** Values that are accepted, as the end of a sentence that begins "must be". */
-  readonly allowed: string;
-  /** A value for the command that sets the key; absent: the command asks for it, so that it stays out of the shell. */
-  readonly example?: string;
-  /** How its value is kept: `required` = it must be set with --secret; `possible` = it may be; neither is ever shown. */
-  readonly secret?: "required" | "possible";
-}
-
-/** The description of every leaf of the schema. */
-export const keyInfo = z.registry<KeyInfo>();
-
-function key<Schema extends z.ZodType>(schema: Schema, info: KeyInfo): Schema {
-  // A second registration would silently replace the first: two keys need a schema each.
-  if (keyInfo.has(schema)) throw new TypeError(`Described twice: ${info.description}`);
-  keyInfo.add(schema, info);
-  return schema;
-}
-
-/**
- * Integers also arrive as text: `pulumi config set` stores text, with `--path` an integer. Only the canonical form is
- * read as a number, so that "5abc", "05" and "5.0" are refused.
- */
-function integer(minimum: number, maximum: number) {
-  const fromText = (value: unknown): unknown =>
-    typeof value === "string" && /^(0|-?[1-9][0-9]{0,14})$/.test(value) ? Number(value) : value;
-  return z.preprocess(fromText, z.int().min(minimum).max(maximum));
-}
-
-function boolean() {
-  const fromText = (value: unknown): unknown =>
-    value === "true" ? true : value === "false" ? false : value;
-  return z.preprocess(fromText, z.boolean());
-}
-
-const onOff = "true or false";
-const seconds = (from: number, to: number) => `a whole number of seconds from ${from} to ${to}`;
-const count = (to: number) => `an integer from 1 to ${to}`;
-const port = "an integer from 1 to 65535";
-
-/** Reference grammar of OCI images (distribution/reference); the tag or digest is what makes an update repeatable. */
-const imagePattern = new RegExp(
-  [
-    /^(?:[A-Za-z0-9.-]+(?::[0-9]+)?\/)?/,
-    /[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*/,
-    /(?:@sha256:[a-f0-9]{64}|:(?!latest(?:@|$))[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(?:@sha256:[a-f0-9]{64})?)$/,
-  ]
-    .map(({ source }) => source)
-    .join(""),
-);
-
-const image = () => z.string().regex(imagePattern);
-
-const imageInfo = (what: string, example: string): KeyInfo => ({
-  description: `Image of ${what}, with a tag or a digest.`,
-  allowed: "an image reference with a digest or a tag other than latest",
-  example: `registry.example.com/${example}`,
-});
-
-/** Printable ASCII as it travels in a header; 16 characters are the least that is worth guessing at. */
-const token = () => z.string().regex(/^[!-+\--~]{16,256}$/);
-const tokenAllowed = "a secret of 16 to 256 printable characters without spaces and commas";
-const randomToken = '"$(openssl rand -hex 32)"';
-
-const path = () => z.string().regex(/^\/[\x21\x22\x24-\x7e]*$/);
-const pathAllowed = 'a path that begins with "/", without spaces and "#"';
-
-const settings = (what: string) =>
-  z
-    .record(
-      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/),
-      key(
-        z
-          .union([z.string(), z.boolean(), z.number().refine(isExact)])
-          .transform((value) => String(value)),
-        {
-          description: `Environment variable of ${what}.`,
-          allowed: "text, true, false or a number",
-          example: "'value'",
-          secret: "possible",
-        },
-      ),
-    )
-    .default({});
-
-/** Numbers of a YAML file that JSON cannot carry exactly would reach the container changed. */
-function isExact(value: number): boolean {
-  return !Number.isInteger(value) || Number.isSafeInteger(value);
-}
+import { key } from "./key-info.ts";
+import {
+  boolean,
+  count,
+  image,
+  imageInfo,
+  integer,
+  onOff,
+  path,
+  pathAllowed,
+  portAllowed,
+  randomToken,
+  seconds,
+  settings,
+  token,
+  tokenAllowed,
+} from "./values.ts";
 
 const flagDescriptions: Readonly<Record<BooleanFlagName, string>> = {
   poolV2Enabled: "Whether V2 takes traffic at all; off means 0 % at every stage.",
@@ -165,7 +89,7 @@ export const sections = {
   pool: z.strictObject({
     port: key(integer(1, 65_535).default(8080), {
       description: "Port of the pools' data interface and of the router's Service.",
-      allowed: port,
+      allowed: portAllowed,
       example: "8080",
     }),
     readinessPath: key(path().default("/readyz"), {
@@ -279,7 +203,7 @@ export const sections = {
     ),
     port: key(integer(1, 65_535).default(5432), {
       description: "Port of the PostgreSQL server.",
-      allowed: port,
+      allowed: portAllowed,
       example: "5432",
     }),
     name: key(

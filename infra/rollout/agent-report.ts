@@ -62,6 +62,3 @@ export const agentReportSchema = z.object({
 
 /** Report of one router-agent. */
 export type AgentReport = z.infer<typeof agentReportSchema>;
-
-/** Cumulative counts of one decided side. */
-export type SideCounts = z.infer<typeof sideCounts>;

@@ -37,10 +37,10 @@ export interface BrakePatch {
 }
 
 /** Id of an engagement that was written by hand, under the bare key `engaged`. */
-export const anonymousId = "anonymous";
+const anonymousId = "anonymous";
 
 /** Id of the engagement that stands for a missing object. */
-export const absentId = "absent";
+const absentId = "absent";
 
 const engagedKey = "engaged";
 const engagedPrefix = "engaged.";

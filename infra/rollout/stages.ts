@@ -1,7 +1,7 @@
 /** Name of the first stage: V1 alone, with the router in front of it. */
 export const baselineStage = "baseline";
 /** Name of the stage that deploys V2 and gives it no traffic. */
-export const shadowStage = "shadow";
+const shadowStage = "shadow";
 /** Name of the last stage: V1 is gone and the router knows V2 alone. */
 export const retiredStage = "retired";
 

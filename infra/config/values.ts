@@ -1,0 +1,97 @@
+import { z } from "zod";
+
+import { key } from "./key-info.ts";
+import type { KeyInfo } from "./key-info.ts";
+
+/**
+ * Integer within bounds (both included). It also arrives as text: `pulumi config set` stores text, with `--path` an
+ * integer. Only the canonical form is read as a number, so that "5abc", "05" and "5.0" are refused.
+ */
+export function integer(minimum: number, maximum: number) {
+  const fromText = (value: unknown): unknown =>
+    typeof value === "string" && /^(0|-?[1-9][0-9]{0,14})$/.test(value) ? Number(value) : value;
+  return z.preprocess(fromText, z.int().min(minimum).max(maximum));
+}
+
+/** True or false, also as text. */
+export function boolean() {
+  const fromText = (value: unknown): unknown =>
+    value === "true" ? true : value === "false" ? false : value;
+  return z.preprocess(fromText, z.boolean());
+}
+
+/** What to say of a boolean. */
+export const onOff = "true or false";
+
+/** What to say of a duration. */
+export const seconds = (from: number, to: number) =>
+  `a whole number of seconds from ${from} to ${to}`;
+
+/** What to say of a number of pods. */
+export const count = (to: number) => `an integer from 1 to ${to}`;
+
+/** What to say of a TCP port. */
+export const portAllowed = "an integer from 1 to 65535";
+
+/** Reference grammar of OCI images (distribution/reference); the tag or digest is what makes an update repeatable. */
+const imagePattern = new RegExp(
+  [
+    /^(?:[A-Za-z0-9.-]+(?::[0-9]+)?\/)?/,
+    /[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*/,
+    /(?:@sha256:[a-f0-9]{64}|:(?!latest(?:@|$))[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(?:@sha256:[a-f0-9]{64})?)$/,
+  ]
+    .map(({ source }) => source)
+    .join(""),
+);
+
+/** Reference of an image that an update can repeat. */
+export const image = () => z.string().regex(imagePattern);
+
+/** What people read about an image. */
+export const imageInfo = (what: string, example: string): KeyInfo => ({
+  description: `Image of ${what}, with a tag or a digest.`,
+  allowed: "an image reference with a digest or a tag other than latest",
+  example: `registry.example.com/${example}`,
+});
+
+/**
+ * Token that travels in a header: printable ASCII without the comma, with which repeated headers are joined. 16
+ * characters are the least that is worth guessing at.
+ */
+export const token = () => z.string().regex(/^[!-+\--~]{16,256}$/);
+
+/** What to say of a token. */
+export const tokenAllowed = "a secret of 16 to 256 printable characters without spaces and commas";
+
+/** Shell expression that makes a token. */
+export const randomToken = '"$(openssl rand -hex 32)"';
+
+/** Path of a URL. */
+export const path = () => z.string().regex(/^\/[\x21\x22\x24-\x7e]*$/);
+
+/** What to say of a path. */
+export const pathAllowed = 'a path that begins with "/", without spaces and "#"';
+
+/** Environment variables; whatever JSON carries exactly becomes text. */
+export const settings = (what: string) =>
+  z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/),
+      key(
+        z
+          .union([z.string(), z.boolean(), z.number().refine(isExact)])
+          .transform((value) => String(value)),
+        {
+          description: `Environment variable of ${what}.`,
+          allowed: "text, true, false or a number",
+          example: "'value'",
+          secret: "possible",
+        },
+      ),
+    )
+    .default({});
+
+/** Numbers of a YAML file that JSON cannot carry exactly would reach the container changed. */
+function isExact(value: number): boolean {
+  return !Number.isInteger(value) || Number.isSafeInteger(value);
+}
