@@ -49,7 +49,8 @@ export class TrafficRouter extends pulumi.ComponentResource {
     const service = new k8s.core.v1.Service(
       name,
       {
-        metadata,
+        // The Deployment is what is waited for: without its pods this would go on long after that was given up.
+        metadata: { ...metadata, annotations: { "pulumi.com/skipAwait": "true" } },
         spec: {
           selector: workloadSelector(name),
           ports: [{ name: "http", port, targetPort: "http", protocol: "TCP" }],

@@ -275,6 +275,14 @@ describe("objects around the pods", () => {
     ]);
   });
 
+  it("wait for Deployments and the Job only, so that a failed one ends the update in its own time", () => {
+    for (const name of ["pool-v1", "pool-v2", "router"]) {
+      expect(findResource(graph, types.service, name).inputs).toMatchObject({
+        metadata: { annotations: { "pulumi.com/skipAwait": "true" } },
+      });
+    }
+  });
+
   it("open nothing outside the cluster", () => {
     const services = graph.resources.filter(({ type }) => type === types.service);
     expect(services.map(({ name }) => name).sort()).toEqual(["pool-v1", "pool-v2", "router"]);

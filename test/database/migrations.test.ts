@@ -276,6 +276,13 @@ describe("tables", () => {
     },
   );
 
+  it.each([
+    "INSERT INTO schema_migration_ledger VALUES ('0009_forged', repeat('0', 64), now(), 0, 'writer')",
+    "INSERT INTO schema_migrations (name, run_on) VALUES ('0009_forged', now())",
+  ])("let the writer record no migration: %s", async (sql) => {
+    await expect(writer.query(sql)).rejects.toMatchObject({ code: "42501" });
+  });
+
   it("let the reader read and nothing else", async () => {
     const reader = await database.connect("reader");
     await reader.query("SELECT FROM stage_changes, migration_status, pool_metrics LIMIT 1");
