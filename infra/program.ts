@@ -8,7 +8,6 @@ import { WorkerPool } from "./components/worker-pool.ts";
 import { loadConfig } from "./config/load.ts";
 import type { SideConfig } from "./config/migration-config.ts";
 import type { Side } from "./rollout/decision.ts";
-import { poolName } from "./rollout/names.ts";
 
 /**
  * The stack: declares the percentage, then everything else. All else waits until the percentage is written: lowering
@@ -37,8 +36,7 @@ export function program() {
   const createPool = (side: Side, args: SideConfig | undefined, needed: pulumi.Resource[]) =>
     args &&
     new WorkerPool(
-      poolName(side),
-      { ...config.pool, ...args, side, namespace },
+      { ...args, side, namespace, pool: config.pool },
       { provider, dependsOn: [rollout, ...needed] },
     );
   const v1 = createPool("v1", config.v1, []);

@@ -24,13 +24,13 @@ export class MigrationDatabase extends pulumi.ComponentResource {
 
   constructor(name: string, args: MigrationDatabaseArgs, opts: pulumi.ComponentResourceOptions) {
     super("pool-migration:components:MigrationDatabase", name, {}, opts);
-    const password = pulumi.secret(args.admin.password);
+    const { user, password } = args.admin;
     const provider = new postgresql.Provider(
       name,
       {
         host: args.host,
         port: args.port,
-        username: args.admin.user,
+        username: user,
         password,
         sslmode: args.ssl,
         superuser: false,
@@ -125,7 +125,7 @@ function createPrivileges(
   schema: postgresql.Schema,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.CustomResource[] {
-  const grants = (["writer", "reader"] as const).flatMap((kind) => [
+  return (["writer", "reader"] as const).flatMap((kind) => [
     new postgresql.Grant(
       `${kind}-connects`,
       {
@@ -160,7 +160,6 @@ function createPrivileges(
       opts,
     ),
   ]);
-  return grants;
 }
 
 function forEachKind(create: (kind: AccessKind) => postgresql.Role): Roles {

@@ -1,31 +1,18 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import type { PoolConfig, SideConfig } from "../config/migration-config.ts";
 import type { Side } from "../rollout/decision.ts";
 import { poolName, workloadLabels, workloadSelector } from "../rollout/names.ts";
 import { readyTimeout } from "./ready-timeout.ts";
 import { restrictedContainer, restrictedPod } from "./restricted-pod.ts";
 
 /** What a pool of workers is made of. */
-export interface WorkerPoolArgs {
+export interface WorkerPoolArgs extends SideConfig {
   readonly side: Side;
   /** Namespace of the stack; an output of the Namespace, so that the pool is created after it. */
   readonly namespace: pulumi.Input<string>;
-  /** Image of the workers, with the registry's name; its own entry point is run. */
-  readonly image: string;
-  /** Number of pods; at least 1. */
-  readonly replicas: number;
-  /** Port that the workers serve the pool's API on. */
-  readonly port: number;
-  /** Path on that port that answers 200 exactly while a worker takes requests. */
-  readonly readinessPath: string;
-  /** Longest time that one operation may take. */
-  readonly operationTimeoutSeconds: number;
-  /** Longest time that operations in flight are given when a pod stops. */
-  readonly drainTimeoutSeconds: number;
-  /** Longest time that a new set of pods may take to become ready; then the update fails. */
-  readonly readyTimeoutSeconds: number;
-  /** Environment of the workers, name to value; values may be secret. */
-  readonly settings: Readonly<Record<string, pulumi.Input<string>>>;
+  /** What both pools share. */
+  readonly pool: PoolConfig;
 }
 
 /**
@@ -52,13 +39,10 @@ export class WorkerPool extends pulumi.ComponentResource {
   /** Name of the Deployment and the Service. */
   readonly deploymentName: pulumi.Output<string>;
 
-  constructor(name: string, args: WorkerPoolArgs, opts: pulumi.ComponentResourceOptions) {
+  constructor(args: WorkerPoolArgs, opts: pulumi.ComponentResourceOptions) {
+    const name = poolName(args.side);
     super("pool-migration:components:WorkerPool", name, {}, opts);
-    const metadata = {
-      name: poolName(args.side),
-      namespace: args.namespace,
-      labels: workloadLabels(poolName(args.side)),
-    };
+    const metadata = { name, namespace: args.namespace, labels: workloadLabels(name) };
     const child = { parent: this };
 
     const account = new k8s.core.v1.ServiceAccount(
@@ -75,8 +59,8 @@ export class WorkerPool extends pulumi.ComponentResource {
         spec: {
           clusterIP: "None",
           publishNotReadyAddresses: true,
-          selector: workloadSelector(metadata.name),
-          ports: [{ name: "http", port: args.port, targetPort: "http", protocol: "TCP" }],
+          selector: workloadSelector(name),
+          ports: [{ name: "http", port: args.pool.port, targetPort: "http", protocol: "TCP" }],
         },
       },
       child,
@@ -87,17 +71,17 @@ export class WorkerPool extends pulumi.ComponentResource {
         metadata,
         spec: {
           replicas: args.replicas,
-          progressDeadlineSeconds: args.readyTimeoutSeconds,
+          progressDeadlineSeconds: args.pool.readyTimeoutSeconds,
           // Capacity never drops below the declared size while pods are replaced.
           strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
-          selector: { matchLabels: workloadSelector(metadata.name) },
+          selector: { matchLabels: workloadSelector(name) },
           template: {
             metadata: { labels: metadata.labels },
             spec: podSpec(args, account.metadata.name, settings?.metadata.name),
           },
         },
       },
-      { ...child, customTimeouts: readyTimeout(args.readyTimeoutSeconds) },
+      { ...child, customTimeouts: readyTimeout(args.pool.readyTimeoutSeconds) },
     );
     this.deploymentName = deployment.metadata.name;
     this.registerOutputs({ deploymentName: this.deploymentName });
@@ -131,7 +115,7 @@ function podSpec(
   account: pulumi.Input<string>,
   settings: pulumi.Input<string> | undefined,
 ): k8s.types.input.core.v1.PodSpec {
-  const ready = { path: args.readinessPath, port: "http" };
+  const ready = { path: args.pool.readinessPath, port: "http" };
   return {
     serviceAccountName: account,
     automountServiceAccountToken: false,
@@ -139,19 +123,22 @@ function podSpec(
     terminationGracePeriodSeconds:
       endpointPropagationSeconds +
       settleSeconds +
-      args.drainTimeoutSeconds +
+      args.pool.drainTimeoutSeconds +
       terminationMarginSeconds,
     containers: [
       {
         name: "worker",
         image: args.image,
         imagePullPolicy: "IfNotPresent",
-        ports: [{ name: "http", containerPort: args.port, protocol: "TCP" }],
+        ports: [{ name: "http", containerPort: args.pool.port, protocol: "TCP" }],
         env: [
           { name: "POOL_VERSION", value: args.side },
-          { name: "POOL_PORT", value: String(args.port) },
-          { name: "POOL_OPERATION_TIMEOUT_MS", value: String(args.operationTimeoutSeconds * 1000) },
-          { name: "POOL_DRAIN_TIMEOUT_S", value: String(args.drainTimeoutSeconds) },
+          { name: "POOL_PORT", value: String(args.pool.port) },
+          {
+            name: "POOL_OPERATION_TIMEOUT_MS",
+            value: String(args.pool.operationTimeoutSeconds * 1000),
+          },
+          { name: "POOL_DRAIN_TIMEOUT_S", value: String(args.pool.drainTimeoutSeconds) },
           { name: "POOL_SETTLE_S", value: String(settleSeconds) },
         ],
         ...(settings === undefined ? {} : { envFrom: [{ secretRef: { name: settings } }] }),
@@ -159,7 +146,7 @@ function podSpec(
         startupProbe: {
           httpGet: ready,
           periodSeconds: 1,
-          failureThreshold: args.readyTimeoutSeconds,
+          failureThreshold: args.pool.readyTimeoutSeconds,
         },
         readinessProbe: { httpGet: ready, periodSeconds: 2, failureThreshold: 2 },
         // Not the readiness path: a pool that cannot reach its database is not ready, and a restart would not help.
