@@ -9,12 +9,12 @@ export interface WriteOptions {
 
 /**
  * Replaces a file in one step: readers see the old content or the new one, never a part. The new content is written
- * beside the target's directory, because Envoy reacts to every rename inside a watched one.
+ * beside the target: of what happens in a watched directory, Envoy reacts to renames into it alone.
  */
 export function replaceFile(path: string, content: string, options: WriteOptions = {}): void {
   const directory = dirname(path);
   mkdirSync(directory, { recursive: true });
-  const temporary = `${directory}.${process.pid}.tmp`;
+  const temporary = `${path}.${process.pid}.tmp`;
   const descriptor = openSync(temporary, "w", 0o600);
   try {
     writeSync(descriptor, content);
