@@ -1,0 +1,141 @@
+import { createInterface } from "node:readline";
+import { join } from "node:path";
+import { namespaceName } from "../../infra/rollout/names.ts";
+import type { Environment } from "../local/environment.ts";
+
+/** How a command ended. */
+export interface CommandResult {
+  readonly code: number;
+  /** Standard output and error as they came. */
+  readonly output: string;
+  readonly seconds: number;
+}
+
+/** Where a stack is worked on. */
+export interface StackPlace {
+  readonly environment: Environment;
+  /** Name of the stack. */
+  readonly stack: string;
+  /** Directory of its Pulumi.yaml. */
+  readonly directory: string;
+}
+
+/** A command that was to succeed did not. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+  readonly result: CommandResult;
+
+  constructor(command: readonly string[], result: CommandResult) {
+    const lines = result.output.trimEnd().split("\n").slice(-40).join("\n");
+    super(`\`${command.join(" ")}\` ended with code ${result.code}:\n${lines}`);
+    this.result = result;
+  }
+}
+
+/** The commands that a person types to work on a stack, run inside the local environment. */
+export class StackCommands {
+  readonly place: StackPlace;
+
+  constructor(place: StackPlace) {
+    this.place = place;
+  }
+
+  /** Kubernetes namespace of the stack. */
+  get namespace(): string {
+    return namespaceName(this.place.stack);
+  }
+
+  /** Creates the stack. */
+  async init(): Promise<void> {
+    await this.#pulumi(["stack", "init", this.place.stack]);
+  }
+
+  /** `pulumi config set-all`; a path such as `pool.settings.NAME` sets a part of an object. */
+  async setConfig(values: Readonly<Record<string, string>>): Promise<void> {
+    const pairs = Object.entries(values).flatMap(([path, value]) => [
+      "--plaintext",
+      `${path}=${value}`,
+    ]);
+    await this.#pulumi(["config", "set-all", "--path", ...pairs, "--stack", this.place.stack]);
+  }
+
+  /** `pulumi config set --secret`, the value on standard input. */
+  async setSecret(path: string, value: string): Promise<void> {
+    const command = ["config", "set", "--secret", "--path", path, "--stack", this.place.stack];
+    await this.#pulumi(command, { input: value });
+  }
+
+  /** `pulumi up`; with `mayFail` a failure is a result like any other. */
+  async up(options: { mayFail?: boolean; args?: readonly string[] } = {}): Promise<CommandResult> {
+    const { mayFail = false, args = [] } = options;
+    const command = ["up", "--yes", "--skip-preview", "--non-interactive", ...args];
+    return await this.#pulumi([...command, "--stack", this.place.stack], { mayFail });
+  }
+
+  /** `pulumi preview`. */
+  async preview(args: readonly string[] = []): Promise<CommandResult> {
+    const command = ["preview", "--non-interactive", ...args, "--stack", this.place.stack];
+    return await this.#pulumi(command);
+  }
+
+  /** `pulumi destroy`, then `pulumi stack rm`. */
+  async destroy(): Promise<CommandResult> {
+    const stack = ["--stack", this.place.stack];
+    const command = ["destroy", "--yes", "--skip-preview", "--non-interactive", ...stack];
+    const result = await this.#pulumi(command);
+    await this.#pulumi(["stack", "rm", "--yes", this.place.stack]);
+    return result;
+  }
+
+  /** One of this project's verbs, such as `brake`. */
+  async verb(name: string, args: readonly string[]): Promise<CommandResult> {
+    const script = join(this.place.directory, "scripts", `${name}.ts`);
+    const command = [process.execPath, script, "--stack", this.place.stack, ...args];
+    return await this.#run(command, { mayFail: false, input: "" });
+  }
+
+  /** `kubectl` in the stack's namespace. */
+  async kubectl(
+    args: readonly string[],
+    options: { mayFail?: boolean } = {},
+  ): Promise<CommandResult> {
+    const { mayFail = false } = options;
+    return await this.#run(["kubectl", "--namespace", this.namespace, ...args], {
+      mayFail,
+      input: "",
+    });
+  }
+
+  #pulumi(
+    args: readonly string[],
+    { mayFail = false, input = "" }: { mayFail?: boolean; input?: string } = {},
+  ): Promise<CommandResult> {
+    return this.#run(["pulumi", "--color", "never", ...args], { mayFail, input });
+  }
+
+  async #run(
+    command: readonly string[],
+    { mayFail, input }: { mayFail: boolean; input: string },
+  ): Promise<CommandResult> {
+    const { environment, directory } = this.place;
+    const began = performance.now();
+    const [program = "", ...args] = command;
+    const child = environment.spawnInside(program, args, {
+      cwd: directory,
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    const lines: string[] = [];
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream) createInterface({ input: stream }).on("line", (line) => lines.push(line));
+    }
+    child.stdin?.on("error", () => undefined).end(input);
+    const code = await new Promise<number>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (exitCode) => resolve(exitCode ?? 1));
+    });
+    const seconds = (performance.now() - began) / 1000;
+    const result = { code, output: lines.join("\n"), seconds };
+    if (code !== 0 && !mayFail) throw new CommandError(command, result);
+    return result;
+  }
+}
