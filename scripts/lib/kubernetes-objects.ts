@@ -15,7 +15,7 @@ export const resources = {
 } as const satisfies Record<string, ResourceKind>;
 
 /** Metadata that every object has. */
-export interface ObjectMetadata {
+interface ObjectMetadata {
   name: string;
   namespace?: string;
   uid?: string;

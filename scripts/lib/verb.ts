@@ -102,7 +102,7 @@ export function parseOptions<O extends Options>(verb: Verb<O>, argv: string[]): 
 }
 
 /** The text that `--help` prints. */
-export function helpText<O extends Options>({ name, description, options }: Verb<O>): string {
+function helpText<O extends Options>({ name, description, options }: Verb<O>): string {
   const rows = Object.entries(options).map(([key, option]) => {
     const value = option.placeholder === undefined ? "" : ` <${option.placeholder}>`;
     return [`  --${kebabCase(key)}${value}`, option.help] as const;

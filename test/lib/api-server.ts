@@ -4,7 +4,7 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 
 /** An object as it is stored. */
-export interface StoredObject {
+interface StoredObject {
   metadata: { name: string; namespace?: string; resourceVersion?: string } & Record<
     string,
     unknown
@@ -13,10 +13,10 @@ export interface StoredObject {
 }
 
 /** What a request is answered with instead of the usual. */
-export type Interception = { status: number; message?: string } | "cut" | "hang";
+type Interception = { status: number; message?: string } | "cut" | "hang";
 
 /** A request as it came in. */
-export interface RecordedRequest {
+interface RecordedRequest {
   method: string;
   path: string;
   query: URLSearchParams;
@@ -25,7 +25,7 @@ export interface RecordedRequest {
 }
 
 /** Answers a request to a pod's port. */
-export type PodHandler = (request: RecordedRequest) => { status: number; body: string };
+type PodHandler = (request: RecordedRequest) => { status: number; body: string };
 
 /**
  * A small Kubernetes API server on loopback: objects in memory, merge patches, watches, the pod proxy,

@@ -24,7 +24,7 @@ export interface SimulatedReplica {
 }
 
 /** Namespace and token that the simulated stack uses. */
-export const simulated = { namespace: "pool-migration-dev", token: "agent-token", port: 9090 };
+const simulated = { namespace: "pool-migration-dev", token: "agent-token", port: 9090 };
 
 /** Path of a ConfigMap of the simulated stack. */
 export function configMapPath(name: string): string {
