@@ -8,6 +8,7 @@ import { componentPid, killComponent, runInside, startComponent } from "./compon
 import type { Component, ComponentContext } from "./components/component.ts";
 import { nodeName } from "./components/node.ts";
 import { passwordFile, postgresAdmin, postgresPort } from "./components/postgres.ts";
+import { engineVariables, prepareEngine } from "./engine.ts";
 import { completePath, ensureKernel, ensurePackages } from "./host-packages.ts";
 import { importImages } from "./images/import-images.ts";
 import { buildImages, buildSandboxImage } from "./images.ts";
@@ -18,11 +19,13 @@ import { environmentDirectory, environmentName } from "./paths.ts";
 import { isRunning, waitFor } from "./processes.ts";
 import { silentProgress } from "./progress.ts";
 import type { Progress } from "./progress.ts";
-import { createState, kubeconfigFile, readRecord, writeImageReferences } from "./state.ts";
+import { createState, kubeconfigFile, passphraseFile, readRecord } from "./state.ts";
+import { writeImageReferences } from "./state.ts";
 import { writeRecord } from "./state.ts";
 import type { EnvironmentRecord } from "./state.ts";
 import { ensureTools } from "./tools/all.ts";
 import type { Tools } from "./tools/all.ts";
+import { ensurePulumi } from "./tools/pulumi.ts";
 import { withLock } from "./tools/tool-cache.ts";
 
 /** References of the project's images in the cluster, by what they are for. */
@@ -75,8 +78,13 @@ export class Environment {
 
   /** Environment variables for programs that run inside. */
   get variables(): Record<string, string> {
+    const { stateDirectory } = this;
     return {
-      PATH: [this.tools.kubernetes.directory, completePath()].join(delimiter),
+      ...engineVariables({
+        stateDirectory,
+        passphraseFile: passphraseFile(stateDirectory),
+        path: [this.tools.kubernetes.directory, completePath()].join(delimiter),
+      }),
       KUBECONFIG: this.kubeconfig,
       POOL_MIGRATION_ENVIRONMENT: this.name,
     };
@@ -230,6 +238,7 @@ export async function startEnvironment(options: StartOptions = {}): Promise<Envi
   await ensureKernel();
   await ensurePackages(install, progress);
   const tools = await ensureTools(progress, signal);
+  const pulumi = await ensurePulumi(progress, signal);
   return withLock(environmentDirectory(name), async () => {
     const images = await progress.step("Images", buildImages);
     const running = findEnvironment(name);
@@ -238,6 +247,7 @@ export async function startEnvironment(options: StartOptions = {}): Promise<Envi
         running ??
         (await progress.step("Namespaces and credentials", () => createEnvironment(name, tools)));
       signal?.throwIfAborted();
+      await prepareEngine(environment, pulumi, progress);
       await progress.step("Cluster and database", () => environment.complete(images, signal));
       return environment;
     } catch (error) {

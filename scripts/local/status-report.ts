@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { engineInventory } from "./engine.ts";
+import type { EngineInventory } from "./engine.ts";
 import { findEnvironment } from "./environment.ts";
 import type { Environment, PostgresAccess } from "./environment.ts";
 import { nodeAddress } from "./namespaces.ts";
@@ -35,6 +37,8 @@ export interface EnvironmentStatus {
     readonly dns: string;
   };
   readonly versions?: Readonly<Record<string, VersionOf>>;
+  /** What runs a stack, and what of it is official. */
+  readonly engine?: EngineInventory | undefined;
   readonly images?: Readonly<Record<string, string>>;
 }
 
@@ -86,6 +90,7 @@ export async function environmentStatus(name: string): Promise<EnvironmentStatus
       dns: `${nodeAddress}:53`,
     },
     versions: await versionsOf(environment),
+    engine: engineInventory(environment),
     images: readImageReferences(stateDirectory),
   };
 }
@@ -93,6 +98,17 @@ export async function environmentStatus(name: string): Promise<EnvironmentStatus
 function columns(rows: readonly (readonly [string, string])[]): string[] {
   const width = Math.max(...rows.map(([left]) => left.length));
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
+}
+
+function engineRows({ engine, languageHost, providers }: EngineInventory): [string, string][] {
+  return [
+    ["pulumi", `${engine.version} (${engine.source})`],
+    ["Node language host", languageHost],
+    ...Object.entries(providers).map(([name, { version, kind }]): [string, string] => [
+      `${name} provider`,
+      `${version} (${kind})`,
+    ]),
+  ];
 }
 
 /** The status for people. */
@@ -127,6 +143,9 @@ export function statusText(status: EnvironmentStatus): string {
     "",
     "Versions",
     ...columns(versions.map(([part, { version, source }]) => [part, `${version} (${source})`])),
+    "",
+    "Engine",
+    ...columns(status.engine === undefined ? [["none", ""]] : engineRows(status.engine)),
     "",
     "Images",
     ...columns(Object.entries(status.images ?? {})),
