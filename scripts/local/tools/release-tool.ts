@@ -84,24 +84,17 @@ export async function ensureReleaseTool(
     "tools",
     key,
     async (staging) => {
-      let source: ToolSource = "download";
       const label = `${tool.name} ${tool.version}`;
-      const unavailable = await progress.step(`Download ${label}`, async (detail) => {
-        try {
-          await download(tool, staging, detail);
-          return undefined;
-        } catch (error) {
-          if (!(error instanceof ReleaseUnavailableError)) throw error;
-          detail(error.message);
-          return error.message;
-        }
-      });
-      if (unavailable !== undefined) {
+      let source: ToolSource = "download";
+      try {
+        await progress.step(`Download ${label}`, (detail) => download(tool, staging, detail));
+      } catch (error) {
+        if (!(error instanceof ReleaseUnavailableError)) throw error;
         source = "build";
         progress.note(
-          `    ${unavailable}: ${label} is built from source, ${tool.buildTime}, once.`,
+          `    ${error.message}: ${label} is built from source, ${tool.buildTime}, once.`,
         );
-        const reason = `The release of ${label} cannot be downloaded (${unavailable})`;
+        const reason = `The release of ${label} cannot be downloaded (${error.message})`;
         await progress.step(`Build ${label}`, (detail) =>
           goBuild(tool.build, staging, reason, detail, signal),
         );
