@@ -15,7 +15,7 @@ const verb = {
 Commanded is what the stack declares, applied is what the proxy of each router replica has in force.
 They differ while a change is under way, while the brake is engaged, and while a raise waits for a
 ready V2 host. Counts are since each router pod started, by decided side. Ends with 3 if a replica gives no
-report, because then not everything is known.`,
+report and with 2 if none is running, because then it is not known what is applied.`,
   options: clusterOptions,
 };
 
@@ -115,6 +115,7 @@ await runVerb(verb, async (options, signal) => {
       process.stdout.write(`${name.padEnd(12)} ${text}\n`);
     }
   }
+  if (replicas.length === 0) return exitCodes.refused;
   const known = replicas.every(({ report }) => report !== undefined);
   return known ? exitCodes.done : exitCodes.infrastructure;
 });

@@ -30,6 +30,8 @@ export interface ReplicaOutcome {
   exitCode: number;
 }
 
+const none = "no router replica is running";
+
 /** Reads the reports again and again until all replicas reached the goal or the time is over. */
 export async function awaitReplicas(goal: ReplicaGoal): Promise<ReplicaOutcome> {
   const { reader, timeoutSeconds, signal, reached, describe } = goal;
@@ -40,7 +42,7 @@ export async function awaitReplicas(goal: ReplicaGoal): Promise<ReplicaOutcome> 
     timeoutSeconds,
     intervalMilliseconds: 100,
     signal,
-    describe: () => failure?.message ?? open().map(describe).join("; "),
+    describe: () => failure?.message ?? (open().map(describe).join("; ") || none),
     look: async () => {
       try {
         replicas = await reader.read(signal);
@@ -57,7 +59,7 @@ export async function awaitReplicas(goal: ReplicaGoal): Promise<ReplicaOutcome> 
     return { reached: true, replicas, count, missing: [], exitCode: exitCodes.done };
   }
   const silent = failure !== undefined || open().some(({ report }) => report === undefined);
-  const head = replicas.length === 0 ? "no router replica is running" : `${count} router replicas`;
+  const head = replicas.length === 0 ? none : `${count} router replicas`;
   return {
     reached: false,
     replicas,

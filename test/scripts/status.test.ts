@@ -54,6 +54,14 @@ describe("status", () => {
     expect(stdout).toContain("applied      25 %\n");
   });
 
+  it("ends with 2 while no replica is running", async () => {
+    await stack.close();
+    stack = await startStack({ replicas: [] });
+    const { code, stdout } = await stack.run("status");
+    expect(code).toBe(2);
+    expect(stdout).toContain("applied      no router replica is running\n");
+  });
+
   it("prints one JSON object", async () => {
     const { stdout } = await stack.run("status", "--json");
     expect(JSON.parse(stdout)).toMatchObject({

@@ -17,15 +17,12 @@ describe("help", () => {
     for (const name of Object.keys(scripts)) expect(stdout).toContain(`npm run ${name} `);
   });
 
-  it.each(["brake", "release", "status"])("explains %s with its options", async (name) => {
-    const [byHelp, byVerb] = await Promise.all([
-      runScript("help", [name]),
-      runScript(name, ["--help"]),
-    ]);
-    expect(byHelp).toEqual(byVerb);
-    expect(byVerb.code).toBe(0);
-    expect(byVerb.stdout).toContain("--stack <name>");
-    expect(byVerb.stdout).toContain("Exit codes:");
+  it("explains a verb with its options, as the verb itself does", async () => {
+    const byHelp = await runScript("help", ["brake"]);
+    expect(byHelp).toEqual(await runScript("brake", ["--help"]));
+    expect(byHelp.code).toBe(0);
+    expect(byHelp.stdout).toContain("--stack <name>");
+    expect(byHelp.stdout).toContain("Exit codes:");
   });
 
   it("explains what is no program of ours by its command", async () => {
