@@ -96,6 +96,11 @@ export function formatRolloutHeader({ revision, percentage }: RolloutHeader): st
   return `${revision};${percentage}`;
 }
 
+/** Whether two decisions are of the same revision and percentage; false where one is not known. */
+export function sameHeader(a: RolloutHeader | undefined, b: RolloutHeader): boolean {
+  return a?.revision === b.revision && a.percentage === b.percentage;
+}
+
 /** Reads the response header `x-rollout`; undefined when the value is not one of ours. */
 export function parseRolloutHeader(value: string): RolloutHeader | undefined {
   const [, revision, text] = /^(r[0-9]+\.[0-9]+);([0-9]{1,3})$/.exec(value) ?? [];

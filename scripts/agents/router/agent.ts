@@ -12,6 +12,7 @@ import { ClusterWatch } from "./cluster-watch.ts";
 import { DecisionAccount } from "./decision-account.ts";
 import type { Target } from "./desired-rollout.ts";
 import { DesiredRollout } from "./desired-rollout.ts";
+import { sameHeader } from "../../../infra/rollout/rollout-record.ts";
 import type { EnvoyView } from "./envoy-admin.ts";
 import { EnvoyAdmin } from "./envoy-admin.ts";
 import { serveHttp } from "./http-interface.ts";
@@ -207,6 +208,10 @@ export class RouterAgent {
     } catch (error) {
       this.log.error({ error: String(error) }, "the route file cannot be written");
     }
+    const { revision, percentage } = this.desired.target;
+    if (!sameHeader(this.applied, this.desired.target)) {
+      this.waiting ??= `revision ${revision} with ${percentage} % is not applied yet`;
+    }
     this.changedAt = Date.now();
     this.lookedAt = 0;
     this.wake.abort();
@@ -246,10 +251,7 @@ export class RouterAgent {
   private noticeApplied(view: EnvoyView | undefined, target: Target): void {
     const applied = view?.applied;
     if (applied === undefined) return;
-    if (
-      applied.revision !== this.applied.revision ||
-      applied.percentage !== this.applied.percentage
-    ) {
+    if (!sameHeader(applied, this.applied)) {
       this.log.info({ applied, target }, "Envoy applies");
     }
     this.applied = applied;

@@ -1,3 +1,4 @@
+import { sameHeader } from "../../../infra/rollout/rollout-record.ts";
 import type { EnvoyView } from "./envoy-admin.ts";
 import type { RouteFiles, WrittenFiles } from "./route-files.ts";
 import type { Target } from "./desired-rollout.ts";
@@ -10,27 +11,27 @@ const confirmationLimit = 5_000;
  * V2. Once applied, a percentage is not lowered for lack of one: the fallback serves that share.
  */
 export class Applier {
-  private readonly files: RouteFiles;
+  private readonly files: Pick<RouteFiles, "writeRoutes" | "writeClusters">;
   private written: WrittenFiles;
   private writtenAt = Date.now();
+  private clustersWrittenAt = Date.now();
   /** Refusals that Envoy had counted before the last write; undefined until it was asked. */
   private refusalsBefore: number | undefined;
   private refused = false;
   private lastView: EnvoyView | undefined;
 
-  constructor(files: RouteFiles, written: WrittenFiles) {
+  constructor(files: Applier["files"], written: WrittenFiles) {
     this.files = files;
     this.written = written;
   }
 
-  /** Whether Envoy is known to apply what was written last. */
-  get confirmed(): boolean {
-    return same(this.lastView?.applied, this.written);
-  }
-
   /** Applies a target at once if it is no raise. To be called as soon as a target changes. */
   lower(target: Target): void {
-    if (!same(this.written, target) && !this.needsReadyHost(target) && this.hasClusters(target)) {
+    if (
+      !sameHeader(this.written, target) &&
+      !this.needsReadyHost(target) &&
+      this.hasClusters(target)
+    ) {
       this.writeRoutes(target);
     }
   }
@@ -44,7 +45,7 @@ export class Applier {
   step(target: Target, view: EnvoyView | undefined): string | null {
     this.lastView = view;
     if (view !== undefined) this.judge(view);
-    if (same(this.written, target)) return this.confirmation(target, view);
+    if (sameHeader(this.written, target)) return this.confirmation(target, view);
     if (this.needsReadyHost(target) && !view?.readyHosts.v2) {
       const { percentage } = this.current;
       const raise =
@@ -54,10 +55,7 @@ export class Applier {
       return `${raise} waits for a ready V2 host`;
     }
     if (!this.hasClusters(target, view)) {
-      if (this.written.clusters !== "both") {
-        this.files.writeClusters("both");
-        this.written = { ...this.written, clusters: "both" };
-      }
+      this.putClustersBack();
       return "the routes wait for the clusters of both pools";
     }
     this.writeRoutes(target);
@@ -81,6 +79,15 @@ export class Applier {
     return view === undefined || view.clusters.includes("worker-v2-then-v1");
   }
 
+  /** Once, and again if they do not appear. */
+  private putClustersBack(): void {
+    const known = this.written.clusters === "both";
+    if (known && Date.now() - this.clustersWrittenAt < confirmationLimit) return;
+    this.files.writeClusters("both");
+    this.written = { ...this.written, clusters: "both" };
+    this.clustersWrittenAt = Date.now();
+  }
+
   private writeRoutes(target: Target): void {
     const header = this.files.writeRoutes(target);
     this.written = { ...this.written, ...header, routes: target.topology };
@@ -95,11 +102,11 @@ export class Applier {
     if (this.refusalsBefore === undefined || view.refusals < this.refusalsBefore) {
       this.refusalsBefore = view.refusals;
     }
-    this.refused = !same(view.applied, this.written) && view.refusals > this.refusalsBefore;
+    this.refused = !sameHeader(view.applied, this.written) && view.refusals > this.refusalsBefore;
   }
 
   private confirmation(target: Target, view: EnvoyView | undefined): string | null {
-    if (same(view?.applied, target)) return null;
+    if (sameHeader(view?.applied, target)) return null;
     const revision = `revision ${target.revision} with ${target.percentage} %`;
     if (view === undefined) return `Envoy does not answer; ${revision} is written`;
     if (this.refused) {
@@ -111,11 +118,4 @@ export class Applier {
     if (Date.now() - this.writtenAt > confirmationLimit) this.writeRoutes(target);
     return `Envoy has not confirmed ${revision} yet`;
   }
-}
-
-function same(
-  a: { readonly revision: string; readonly percentage: number } | undefined,
-  b: { readonly revision: string; readonly percentage: number },
-): boolean {
-  return a?.revision === b.revision && a.percentage === b.percentage;
 }

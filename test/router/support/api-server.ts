@@ -58,6 +58,7 @@ export class ApiServer {
   /** Ends the watches that are open, as a server does now and then. */
   endWatches(): void {
     for (const { response } of this.watchers) response.end();
+    this.watchers.clear();
   }
 
   /** Writes an object. @returns its new resource version */

@@ -28,10 +28,10 @@ export class EnvoyProcess {
     this.process = child;
     child.stderr.setEncoding("utf8").on("data", (text: string) => (this.output += text));
     const ready = `http://127.0.0.1:${this.settings.ports.readiness}/ready`;
-    await waitUntil(`Envoy to be ready; it said ${this.output}`, async () => {
-      if (child.exitCode !== null) throw new Error(this.output);
-      return (await fetch(ready)).ok;
+    await waitUntil("Envoy to be ready", async () => {
+      return child.exitCode !== null || (await fetch(ready)).ok;
     });
+    if (child.exitCode !== null) throw new Error(`Envoy ended: ${this.output}`);
   }
 
   /** Ends it and waits until it is gone. */

@@ -68,9 +68,9 @@ export class RouterPod {
       stream.setEncoding("utf8").on("data", (text: string) => (this.log += text));
     }
     await waitUntil("the agent to start", async () => {
-      if (child.exitCode !== null) throw new Error(this.log);
-      return (await fetch(`${this.agentUrl}/startup`)).ok;
+      return child.exitCode !== null || (await fetch(`${this.agentUrl}/startup`)).ok;
     });
+    if (child.exitCode !== null) throw new Error(`the agent ended: ${this.log}`);
   }
 
   /** Starts agent and Envoy. */
@@ -116,11 +116,12 @@ export class RouterPod {
     }
   }
 
-  /** Waits until Envoy applies a percentage with nothing left to do. */
+  /** Waits until Envoy applies what is commanded, and this percentage. */
   applied(percentage: number): Promise<AgentReport> {
     return this.reportWhere(
       `${percentage} % to be applied`,
-      (report) => report.appliedPercentage === percentage && report.waiting === null,
+      ({ appliedPercentage, revision, commanded, waiting }) =>
+        appliedPercentage === percentage && revision === commanded.revision && waiting === null,
     );
   }
 

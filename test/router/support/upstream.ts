@@ -21,8 +21,9 @@ export class Upstream {
     this.port = port;
   }
 
-  /** Listens on 127.0.0.1. */
+  /** Listens on 127.0.0.1, unless it does already. */
   async start(): Promise<void> {
+    if (this.server !== undefined) return;
     const server = http.createServer((request, response) => this.answer(request, response));
     this.server = server;
     await new Promise<void>((resolve, reject) => {
