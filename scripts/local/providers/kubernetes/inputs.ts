@@ -1,4 +1,12 @@
-import { isObject, secret, type PropertyMap } from "../lib/properties.ts";
+import {
+  isObject,
+  isUnknown,
+  markLike,
+  reveal,
+  secret,
+  type PropertyMap,
+  type PropertyValue,
+} from "../lib/properties.ts";
 import type { PropertyChange, PropertyPath } from "../lib/property-diff.ts";
 import { propertyChanges } from "../lib/property-diff.ts";
 import { annotation, omit, pluck, pluckText, toText } from "./objects.ts";
@@ -49,7 +57,7 @@ function fieldsThatReplace(object: PropertyMap, mutable: Mutability): string[] {
 
 /** What changes between two versions of an object's inputs, and what of it makes a new object. */
 export function objectChanges(before: PropertyMap, after: PropertyMap, mutable: Mutability) {
-  const all = propertyChanges(normalized(before), normalized(after), sameQuantity);
+  const all = propertyChanges(before, after, sameQuantity);
   const fields = fieldsThatReplace(after, mutable).map((field) => field.split("."));
   const replaces = ({ path }: PropertyChange) =>
     fields.some((field) =>
@@ -61,13 +69,17 @@ export function objectChanges(before: PropertyMap, after: PropertyMap, mutable: 
   };
 }
 
-/** Two inputs that the server stores alike become the same. */
-function normalized(object: PropertyMap): PropertyMap {
-  if (object["kind"] !== "Secret" || !isObject(object["stringData"])) return object;
+/**
+ * An object as the server will hold it: the clear texts of a Secret (`stringData`) become encoded ones. Without that a
+ * refresh, which finds only these, would look like a change.
+ */
+export function normalized(object: PropertyMap): PropertyMap {
+  const clear = object["stringData"];
+  if (object["kind"] !== "Secret" || !isObject(clear)) return object;
   const rest = omit(object, "stringData");
-  const encoded = Object.entries(object["stringData"]).map<[string, string]>(([key, value]) => [
+  const encoded = Object.entries(clear).map<[string, PropertyValue]>(([key, value]) => [
     key,
-    Buffer.from(toText(value)).toString("base64"),
+    isUnknown(value) ? value : Buffer.from(toText(value)).toString("base64"),
   ]);
   const data = rest["data"];
   return { ...rest, data: { ...(isObject(data) ? data : {}), ...Object.fromEntries(encoded) } };
@@ -108,6 +120,11 @@ export function secretContent(object: PropertyMap): PropertyMap {
       key === "data" || key === "stringData" ? [key, secret(value)] : [key, value],
     ),
   );
+}
+
+/** Inputs as they are compared and sent, with the marks of secrets that the program's inputs bear. */
+export function completeInputs(object: PropertyMap): PropertyMap {
+  return secretContent(markLike(normalized(reveal(object)), object));
 }
 
 const autonamed = "pulumi.com/autonamed";

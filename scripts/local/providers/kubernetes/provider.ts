@@ -21,6 +21,7 @@ import { Cluster } from "./cluster.ts";
 import { connect, parseConfiguration, type Configuration } from "./configuration.ts";
 import { takeOverPatch } from "./field-managers.ts";
 import {
+  completeInputs,
   isAutonamed,
   isNamed,
   kindOfType,
@@ -76,7 +77,7 @@ export class KubernetesProvider implements ResourceProvider {
       const namespace = this.configured().namespace ?? cluster.connection.namespace;
       inputs = withMetadata(inputs, { namespace });
     }
-    return { inputs: secretContent(inputs) };
+    return { inputs: completeInputs(inputs) };
   }
 
   async diff({ oldInputs, oldOutputs, newInputs, signal }: DiffCall): Promise<DiffResult> {
