@@ -33,6 +33,12 @@ const terminationMarginSeconds = 10;
 const node = "/usr/local/bin/node";
 
 /**
+ * Room for the agent's heap, MiB. With Node's defaults young objects alone take it over 120 MiB at 2,000 requests a
+ * second, with these it stays under 115 (measured).
+ */
+const agentNodeOptions = "--max-semi-space-size=2 --max-old-space-size=64";
+
+/**
  * Envoy with the agent beside it. The agent is a native sidecar: it writes and validates the first files, its startup
  * probe lets Envoy start, and it outlives Envoy when the pod stops.
  */
@@ -81,6 +87,7 @@ function agentContainer(args: RouterPodArgs): k8s.types.input.core.v1.Container 
       ...(args.override ? [token("ROUTER_OVERRIDE_TOKEN", "override")] : []),
       { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
       { name: "POD_NAMESPACE", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },
+      { name: "NODE_OPTIONS", value: agentNodeOptions },
     ],
     startupProbe: { ...probe("/startup"), periodSeconds: 1, failureThreshold: 60 },
     livenessProbe: { ...probe("/livez"), periodSeconds: 10, failureThreshold: 3 },
