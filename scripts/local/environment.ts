@@ -19,9 +19,14 @@ import { environmentDirectory, environmentName } from "./paths.ts";
 import { isRunning, waitFor } from "./processes.ts";
 import { silentProgress } from "./progress.ts";
 import type { Progress } from "./progress.ts";
-import { createState, kubeconfigFile, passphraseFile, readRecord } from "./state.ts";
-import { writeImageReferences } from "./state.ts";
-import { writeRecord } from "./state.ts";
+import {
+  createState,
+  kubeconfigFile,
+  passphraseFile,
+  readRecord,
+  writeImageReferences,
+  writeRecord,
+} from "./state.ts";
 import type { EnvironmentRecord } from "./state.ts";
 import { ensureTools } from "./tools/all.ts";
 import type { Tools } from "./tools/all.ts";

@@ -37,7 +37,7 @@ async function applicationLayers(
   entryPoints: readonly string[],
   directories?: readonly string[],
 ): Promise<Layer[]> {
-  const { packages, sources } = applicationFiles(entryPoints, directories);
+  const { packages, sources } = await applicationFiles(entryPoints, directories);
   return [await buildLayer(packages), await buildLayer(sources)];
 }
 

@@ -29,11 +29,11 @@ function inApplication(source: string): LayerFile {
  * @param entryPoints the programs' first files, relative to the project's root.
  * @param directories what they read besides, relative to the project's root.
  */
-export function applicationFiles(
+export async function applicationFiles(
   entryPoints: readonly string[],
   directories: readonly string[] = [],
-): { packages: LayerFile[]; sources: LayerFile[] } {
-  const program = traceProgram(entryPoints.map((path) => join(projectRoot, path)));
+): Promise<{ packages: LayerFile[]; sources: LayerFile[] }> {
+  const program = await traceProgram(entryPoints.map((path) => join(projectRoot, path)));
   const packageFiles = [...program.packages].flatMap(filesBelow);
   const data = directories.flatMap((directory) => filesBelow(join(projectRoot, directory)));
   // The project's own package.json tells Node that these files are modules; that is all it is for here.

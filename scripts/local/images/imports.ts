@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { dirname, join, resolve } from "node:path";
-import ts from "typescript";
+import type ts from "typescript";
 
 /** What a program consists of. */
 export interface ProgramFiles {
@@ -11,14 +11,19 @@ export interface ProgramFiles {
   readonly packages: ReadonlySet<string>;
 }
 
-/** Whether an import or export exists at run time: type stripping removes whole `type` declarations. */
-function isAtRunTime(node: ts.ImportDeclaration | ts.ExportDeclaration): boolean {
-  if (ts.isExportDeclaration(node)) return !node.isTypeOnly;
-  return node.importClause?.phaseModifier !== ts.SyntaxKind.TypeKeyword;
+/** The compiler is loaded when it is needed: half of the time a command takes would go into that. */
+async function loadCompiler(): Promise<typeof ts> {
+  return (await import("typescript")).default;
 }
 
 /** Module names that a file imports at run time, by declaration or by `import()` of a literal. */
-export function importedModules(source: string, fileName: string): string[] {
+export async function importedModules(source: string, fileName: string): Promise<string[]> {
+  const ts = await loadCompiler();
+  /** Type stripping removes whole `type` declarations. */
+  const isAtRunTime = (node: ts.ImportDeclaration | ts.ExportDeclaration): boolean =>
+    ts.isExportDeclaration(node)
+      ? !node.isTypeOnly
+      : node.importClause?.phaseModifier !== ts.SyntaxKind.TypeKeyword;
   const file = ts.createSourceFile(fileName, source, ts.ScriptTarget.Latest);
   const names: string[] = [];
   const visit = (node: ts.Node): void => {
@@ -85,14 +90,14 @@ function addPackage(directory: string, packages: Set<string>): void {
  * @param entryPoints absolute paths of the programs' first files.
  * @throws if an import leads nowhere, naming it and the file it is in.
  */
-export function traceProgram(entryPoints: readonly string[]): ProgramFiles {
+export async function traceProgram(entryPoints: readonly string[]): Promise<ProgramFiles> {
   const sources = new Set<string>();
   const packages = new Set<string>();
   const queue = [...entryPoints];
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
     if (sources.has(path)) continue;
     sources.add(path);
-    for (const module of importedModules(readFileSync(path, "utf8"), path)) {
+    for (const module of await importedModules(readFileSync(path, "utf8"), path)) {
       if (module.startsWith("node:") || builtinModules.includes(module)) continue;
       if (module.startsWith(".")) {
         const target = resolve(dirname(path), module);
