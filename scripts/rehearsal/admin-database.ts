@@ -38,12 +38,13 @@ export class AdminDatabase {
 
   /** Drops a stack's database and its roles, if a killed run left them behind. */
   async dropStackDatabase(name: string): Promise<void> {
+    const roles = accessKinds.flatMap((kind) => [loginRole(name, kind), groupRole(name, kind)]);
+    const present = new Set(await this.objectsNamed(`${name}_`));
+    const left = roles.filter((role) => present.has(`role ${role}`));
+    // Whoever created a role may make itself its member, and as a member drop what the role owns.
+    for (const role of left) await this.run(`GRANT "${role}" TO CURRENT_USER`);
     await this.run(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
-    for (const kind of accessKinds) {
-      for (const role of [loginRole(name, kind), groupRole(name, kind)]) {
-        await this.run(`DROP ROLE IF EXISTS "${role}"`);
-      }
-    }
+    for (const role of left) await this.run(`DROP ROLE "${role}"`);
   }
 
   /** Names of the databases and roles that begin with a prefix. */

@@ -45,9 +45,11 @@ export class StackCommands {
     return namespaceName(this.place.stack);
   }
 
-  /** Creates the stack. */
+  /** Creates the stack; what the engine remembers of an earlier one of that name is forgotten. */
   async init(): Promise<void> {
-    await this.#pulumi(["stack", "init", this.place.stack]);
+    const { stack } = this.place;
+    await this.#pulumi(["stack", "rm", "--yes", "--force", stack], { mayFail: true });
+    await this.#pulumi(["stack", "init", stack]);
   }
 
   /** `pulumi config set-all`; a path such as `pool.settings.NAME` sets a part of an object. */

@@ -1,0 +1,89 @@
+import type { EngineInventory } from "../local/engine.ts";
+import type { Environment } from "../local/environment.ts";
+import type { Progress } from "../local/progress.ts";
+import { AdminDatabase } from "./admin-database.ts";
+import { clusterObjects } from "./leftovers.ts";
+import type { LoadShape } from "./load-plan.ts";
+import { evaluate, minimumRequests, type RehearsalResult } from "./result.ts";
+import { RunningStack } from "./running-stack.ts";
+import { setUpStack, stackDatabase } from "./stack-set-up.ts";
+import { walkStages } from "./walk.ts";
+
+/** What a rehearsal works with. */
+export interface RehearsalOptions {
+  readonly environment: Environment;
+  readonly inventory: EngineInventory;
+  readonly progress: Progress;
+  readonly shape: LoadShape;
+  /** When everything began, the environment's start included. */
+  readonly startedAt: Date;
+  /** Ends the rehearsal when it is aborted. */
+  readonly signal: AbortSignal;
+}
+
+const stackName = "rehearsal";
+
+/** Seconds of load at each stage: enough sessions for a tolerance of a few points. */
+const holdSeconds = 12;
+
+/** Longest wait for a Deployment. A broken image costs two failed updates this long. */
+const readyTimeoutSeconds = 20;
+
+/** Rehearses the whole migration in a running environment and leaves nothing of it there. */
+export async function rehearse(options: RehearsalOptions): Promise<RehearsalResult> {
+  const { environment, progress, shape, signal } = options;
+  const images = await progress.step("Images", () => environment.loadImages());
+  const ready = await progress.step("Stack, database and configuration", () =>
+    setUpStack({ environment, images, stack: stackName, readyTimeoutSeconds }),
+  );
+  const stack = new RunningStack(environment, ready, signal);
+  const { commands } = stack;
+  try {
+    const before = await clusterObjects(commands);
+    const walk = await walkStages({
+      stack,
+      progress,
+      startLoad: () => stack.startLoad(shape),
+      holdSeconds,
+      v2Image: images["pool-v2"],
+    });
+    const secondUp = await progress.step("pulumi up twice more", async () => {
+      await commands.up();
+      return await commands.up({ mayFail: true, args: ["--expect-no-changes"] });
+    });
+    const verification = await progress.step(
+      "Every program listed and executed",
+      async (detail) => {
+        detail(`until ${minimumRequests} requests are made`);
+        await stack.holdUntilRequests(minimumRequests);
+        await stack.stopLoad();
+        detail("every acknowledged program");
+        return await stack.verifyPrograms();
+      },
+    );
+    await stack.end();
+    stack.accounting.settle();
+    const leftBehind = await progress.step("pulumi destroy", async () => {
+      await commands.destroy();
+      const after = await clusterObjects(commands);
+      const inDatabase = await new AdminDatabase(environment).objectsNamed(
+        stackDatabase(stackName),
+      );
+      return [...[...after].filter((name) => !before.has(name)), ...inDatabase];
+    });
+    return evaluate({
+      startedAt: options.startedAt,
+      durationSeconds: (Date.now() - options.startedAt.getTime()) / 1000,
+      walk,
+      accounting: stack.accounting,
+      unreadableLines: stack.unreadableLines,
+      verification,
+      secondUpChangedNothing: secondUp.code === 0,
+      leftBehind,
+      inventory: options.inventory,
+    });
+  } finally {
+    await stack.end();
+    await ready.cleanUp();
+  }
+}

@@ -1,0 +1,135 @@
+import type { Progress } from "../local/progress.ts";
+import type { EnteredStage, RunningStack } from "./running-stack.ts";
+import type { StageStay } from "./stage-result.ts";
+
+/** What was seen on the way, besides what the accounting holds. */
+export interface Walk {
+  /** In the order of the walk. */
+  readonly stays: readonly StageStay[];
+  /** How many of the stays, from the first, belong to the way up. */
+  readonly rising: number;
+  readonly brake: BrakeTrial;
+  readonly brokenImage: BrokenImageTrial;
+}
+
+/** The brake, pulled and released once. */
+export interface BrakeTrial {
+  /** From the start of the verb `brake` until every replica reported 0 %. */
+  readonly engageToZeroSeconds: number;
+  /** From the start of the verb `release` until every replica reported the stage's percentage. */
+  readonly releaseSeconds: number;
+  /** resourceVersion of `rollout` at the time. */
+  readonly resourceVersion: string;
+}
+
+/** An image of V2 that does not exist, and traffic lowered in spite of it. */
+export interface BrokenImageTrial {
+  /** The `up` that broke the image failed, and so did the one that lowered the traffic. */
+  readonly upFailed: boolean;
+  /** Every replica applied 0 % at the end of the failed `up`. */
+  readonly appliedZero: boolean;
+  /** From the start of the lowering `up` until every replica reported 0 %. */
+  readonly toZeroSeconds: number;
+  /** resourceVersion of `rollout` with the lowered percentage. */
+  readonly resourceVersion: string;
+}
+
+/** How the walk is made. */
+export interface WalkOptions {
+  readonly stack: RunningStack;
+  readonly progress: Progress;
+  /** Starts the load, once the first stage is up. */
+  readonly startLoad: () => Promise<void>;
+  /** Seconds of load at each stage, after every replica applies it. */
+  readonly holdSeconds: number;
+  /** The image that V2 is to have. */
+  readonly v2Image: string;
+}
+
+/** A reference that no registry has. */
+const missingImage = "docker.io/local/pool-v2:does-not-exist";
+
+/** Seconds of load while the brake is engaged, and after its release. */
+const brakeHoldSeconds = 3;
+
+/** Moves the traffic from V1 to V2 and back, stage by stage, under load. */
+export async function walkStages(options: WalkOptions): Promise<Walk> {
+  const { stack } = options;
+  const stays = [await visit(options, "baseline", options.startLoad)];
+  for (const stage of ["shadow", "p5", "p10", "p25", "p50"]) {
+    stays.push(await visit(options, stage));
+  }
+  const brake = await pullAndReleaseBrake(options);
+  for (const stage of ["p75", "p100"]) stays.push(await visit(options, stage));
+  const rising = stays.length;
+
+  stays.push(await visit(options, "p25"));
+  const brokenImage = await breakImage(options);
+  await stack.commands.setConfig({ "v2.image": options.v2Image });
+  for (const stage of ["p25", "shadow"]) stays.push(await visit(options, stage));
+  return { stays, rising, brake, brokenImage };
+}
+
+async function visit(
+  { stack, progress, holdSeconds }: WalkOptions,
+  stage: string,
+  beforeHold?: () => Promise<void>,
+): Promise<StageStay> {
+  return await progress.step(`Stage ${stage}`, async (detail) => {
+    detail("pulumi config set stage, pulumi up");
+    const entered = await stack.enter(stage);
+    await beforeHold?.();
+    detail(`${describe(entered)}; ${holdSeconds} s of load`);
+    await stack.hold(holdSeconds);
+    return stack.leave(entered);
+  });
+}
+
+async function pullAndReleaseBrake({ stack, progress }: WalkOptions): Promise<BrakeTrial> {
+  return await progress.step("Brake pulled and released", async (detail) => {
+    const { observed, commands } = stack;
+    const { percentage = 0, resourceVersion = "" } = observed.rollout ?? {};
+    detail("npm run brake");
+    const pulledAt = Date.now();
+    await commands.verb("brake", ["--reason", "rehearsal: brake"]);
+    const zeroAt = await observed.until("every router to brake", 10, () => observed.brakedSince());
+    detail("0 % applied");
+    await stack.hold(brakeHoldSeconds);
+    detail("npm run release");
+    const releasedAt = Date.now();
+    await commands.verb("release", ["--reason", "rehearsal: release", "--yes"]);
+    const backAt = await observed.until(`every router to apply ${percentage} % again`, 10, () =>
+      observed.convergedSince(percentage),
+    );
+    await stack.hold(brakeHoldSeconds);
+    return {
+      engageToZeroSeconds: (zeroAt - pulledAt) / 1000,
+      releaseSeconds: (backAt - releasedAt) / 1000,
+      resourceVersion,
+    };
+  });
+}
+
+async function breakImage({ stack, progress }: WalkOptions): Promise<BrokenImageTrial> {
+  return await progress.step("V2's image broken, traffic lowered all the same", async (detail) => {
+    const { commands, observed } = stack;
+    await commands.setConfig({ "v2.image": missingImage });
+    detail("pulumi up with an image that does not exist");
+    const breaking = await commands.up({ mayFail: true });
+    detail("pulumi up at stage shadow, the image still missing");
+    const begunAt = Date.now();
+    const lowered = await stack.enter("shadow", { mayFail: true });
+    const zeroAt = observed.convergedSince(0);
+    await stack.hold(brakeHoldSeconds);
+    return {
+      upFailed: breaking.code !== 0 && lowered.up.code !== 0,
+      appliedZero: observed.appliedPercentage === 0,
+      toZeroSeconds: ((zeroAt ?? Infinity) - begunAt) / 1000,
+      resourceVersion: lowered.resourceVersion,
+    };
+  });
+}
+
+function describe({ commandedPercent, upSeconds, convergenceSeconds }: EnteredStage): string {
+  return `up ${upSeconds} s, ${commandedPercent} % applied after ${convergenceSeconds} s`;
+}
