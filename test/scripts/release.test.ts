@@ -149,12 +149,15 @@ describe("release", () => {
     expect(stdout).toContain("2 of 2 router replicas apply 0 %");
   });
 
-  it("writes nothing on a dry run", async () => {
-    engage({ "engaged.one": record("a") });
-    const { code, stdout } = await stack.run("release", "--reason", "x", "--dry-run");
+  it("writes nothing on a dry run, and shows what would stay engaged", async () => {
+    const engaged = { "engaged.one": record("a"), "engaged.two": record("b") };
+    engage(engaged);
+    const options = ["--reason", "x", "--dry-run", "--id", "one"];
+    const { code, stdout } = await stack.run("release", ...options);
     expect(code).toBe(0);
     expect(stdout).toContain("would release in namespace pool-migration-dev:\n  one: ");
-    expect(Object.keys(stack.brakeData())).toEqual(["engaged.one"]);
+    expect(stdout).toContain("still engaged:\n  two: ");
+    expect(stack.brakeData()).toEqual(engaged);
   });
 
   it("prints one JSON object", async () => {
