@@ -1,0 +1,301 @@
+import { describe, expect, it } from "vitest";
+import type { DecisionLine } from "../../infra/rollout/decision-log.ts";
+import { predictSide } from "../../infra/rollout/decision.ts";
+import { Accounting } from "../../scripts/rehearsal/accounting.ts";
+import type { RequestRecord } from "../../scripts/rehearsal/records.ts";
+import { resultTable } from "../../scripts/rehearsal/result-table.ts";
+import {
+  evaluate,
+  minimumRequests,
+  type RehearsalFindings,
+} from "../../scripts/rehearsal/result.ts";
+import type { StageStay } from "../../scripts/rehearsal/stage-result.ts";
+
+const ladder: readonly [string, number][] = [
+  ["baseline", 0],
+  ["p5", 5],
+  ["p50", 50],
+  ["p100", 100],
+  ["p50", 50],
+];
+
+/** Requests of so many sessions under one write of `rollout`, decided and served as predicted. */
+function addVisit(
+  accounting: Accounting,
+  resourceVersion: string,
+  percentage: number,
+  change: (record: RequestRecord, line: DecisionLine) => void = () => undefined,
+  count = 400,
+): void {
+  for (let number = 0; number < count; number++) {
+    const sessionId = `session-${number}`;
+    const requestId = `${resourceVersion}-${percentage}-${number}`;
+    const { side } = predictSide({ sessionId, requestId, percentage });
+    const revision = `r${resourceVersion}.1`;
+    const record = {
+      type: "request",
+      requestId,
+      sessionId,
+      operation: "list",
+      keyed: false,
+      intendedAt: 0,
+      durationMs: 1,
+      status: 200,
+      rollout: `${revision};${percentage}`,
+      pool: side,
+      repeats: 0,
+      verdict: "expected",
+    } satisfies RequestRecord;
+    const line = {
+      requestId,
+      sessionId,
+      decided: side,
+      served: side,
+      fallback: false,
+      override: undefined,
+      revision,
+      percentage,
+      hashed: "session",
+      retryClass: "safe",
+      attempts: 1,
+      status: 200,
+      flags: "",
+      startTime: 0,
+      durationMs: 1,
+    } satisfies DecisionLine;
+    change(record, line);
+    accounting.addRequest(record);
+    accounting.addLine(line);
+  }
+}
+
+function findings(): RehearsalFindings & { accounting: Accounting; stays: StageStay[] } {
+  const accounting = new Accounting();
+  const stays = ladder.map(([stage, percentage], index) => {
+    addVisit(accounting, `10${index}`, percentage);
+    return {
+      stage,
+      commandedPercent: percentage,
+      appliedPercent: percentage,
+      upSeconds: 4,
+      convergenceSeconds: 1,
+      resourceVersion: `10${index}`,
+    };
+  });
+  addVisit(accounting, "102", 0); // braked
+  addVisit(accounting, "200", 0); // lowered with a broken image
+  addVisit(accounting, "0", 0, undefined, minimumRequests);
+  return {
+    startedAt: new Date(0),
+    durationSeconds: 300,
+    walk: {
+      stays,
+      rising: 4,
+      brake: { engageToZeroSeconds: 1, releaseSeconds: 1, resourceVersion: "102" },
+      brokenImage: {
+        upFailed: true,
+        appliedZero: true,
+        toZeroSeconds: 2,
+        resourceVersion: "200",
+      },
+    },
+    accounting,
+    stays,
+    unreadableLines: 0,
+    verification: {
+      type: "verification",
+      sessions: 1,
+      programs: 1,
+      notListed: [],
+      notExecutable: [],
+      reappeared: [],
+    },
+    secondUpChangedNothing: true,
+    leftBehind: [],
+    inventory: {
+      engine: { version: "v3.0.0", source: "build" },
+      languageHost: "stand-in",
+      providers: { kubernetes: { version: "4.0.0", kind: "official" } },
+    },
+  };
+}
+
+describe("the result of a rehearsal", () => {
+  it("passes when everything holds", () => {
+    const result = evaluate(findings());
+    expect(result.failures).toEqual([]);
+    expect(result).toMatchObject({
+      passed: true,
+      lostRequests: 0,
+      sessionsCompared: 400,
+      engine: { version: "v3.0.0", source: "build", languageHost: "stand-in" },
+    });
+    expect(result.stages.map(({ agrees }) => agrees)).toEqual(ladder.map(() => true));
+    const table = resultTable(result);
+    expect(table).toContain("Passed");
+    expect(table).toContain("kubernetes 4.0.0 (official)");
+  });
+
+  const broken: [string, (found: ReturnType<typeof findings>) => unknown, RegExp][] = [
+    [
+      "requests are lost",
+      ({ accounting }) =>
+        addVisit(
+          accounting,
+          "0",
+          0,
+          (record) => Object.assign(record, { status: 503, pool: undefined }),
+          2,
+        ),
+      /^2 requests were lost$/,
+    ],
+    [
+      "a pool fails",
+      ({ accounting }) =>
+        addVisit(accounting, "0", 0, (record) => Object.assign(record, { status: 500 }), 3),
+      /^3 requests failed/,
+    ],
+    [
+      "a program answers for another one",
+      ({ accounting }) =>
+        addVisit(
+          accounting,
+          "0",
+          0,
+          (record) => Object.assign(record, { verdict: "wrongAnswer" }),
+          1,
+        ),
+      /^1 answers were not what/,
+    ],
+    [
+      "a decision differs from the predictor",
+      ({ accounting }) =>
+        addVisit(accounting, "0", 0, (record, line) => Object.assign(line, { decided: "v2" }), 1),
+      /^1 decisions differ/,
+    ],
+    [
+      "an answer has no line",
+      ({ accounting }) => {
+        addVisit(accounting, "0", 0, (_record, line) => Object.assign(line, { requestId: "x" }), 1);
+        accounting.settle();
+      },
+      /^1 answers have no/,
+    ],
+    [
+      "a program is gone in between",
+      ({ accounting }) =>
+        addVisit(
+          accounting,
+          "0",
+          0,
+          (record) => Object.assign(record, { status: 404, verdict: "programMissing" }),
+          1,
+        ),
+      /^1 programs were lost/,
+    ],
+    [
+      "a program is gone at the end",
+      ({ verification }) =>
+        Object.assign(verification, { notListed: ["s/a"], notExecutable: ["s/a"] }),
+      /^1 programs were lost/,
+    ],
+    [
+      "a session leaves V2 on the way up",
+      ({ accounting }) =>
+        addVisit(accounting, "103", 100, (record, line) => Object.assign(line, { decided: "v1" })),
+      /sessions left V2/,
+    ],
+    [
+      "a session is elsewhere on the way back",
+      ({ accounting }) =>
+        addVisit(accounting, "104", 50, (record, line) =>
+          Object.assign(line, { decided: line.decided === "v1" ? "v2" : "v1" }),
+        ),
+      /400 sessions were on another side/,
+    ],
+    [
+      "replicas apply another percentage",
+      ({ stays }) => Object.assign(stays[1] ?? {}, { appliedPercent: 10 }),
+      /^stage p5 \(5 % commanded\): 10 applied/,
+    ],
+    [
+      "sessions do not show the percentage",
+      ({ stays }) => Object.assign(stays[1] ?? {}, { commandedPercent: 6, appliedPercent: 6 }),
+      /^stage p5 \(6 % commanded\): 6 applied, 0 % of 0 sessions/,
+    ],
+    [
+      "an up is slow",
+      ({ stays }) => Object.assign(stays[2] ?? {}, { upSeconds: 10 }),
+      /^stage p50 .*: up took 10 s/,
+    ],
+    [
+      "a stage converges slowly",
+      ({ stays }) => Object.assign(stays[2] ?? {}, { convergenceSeconds: 3 }),
+      /^stage p50 .*: applied 3 s after/,
+    ],
+    [
+      "the brake is slow",
+      ({ walk }) => Object.assign(walk.brake, { engageToZeroSeconds: 3 }),
+      /brake took 3 s/,
+    ],
+    [
+      "requests go to V2 under the brake",
+      ({ accounting }) =>
+        addVisit(accounting, "102", 0, (record, line) => Object.assign(line, { decided: "v2" }), 1),
+      /decided for V2 at an applied 0 %/,
+    ],
+    [
+      "the broken image keeps the traffic up",
+      ({ walk }) => Object.assign(walk.brokenImage, { appliedZero: false }),
+      /not lowered to 0/,
+    ],
+    [
+      "the broken image goes unnoticed",
+      ({ walk }) => Object.assign(walk.brokenImage, { upFailed: false }),
+      /did not fail/,
+    ],
+    [
+      "up is not idempotent",
+      (found) => Object.assign(found, { secondUpChangedNothing: false }),
+      /changed something/,
+    ],
+    [
+      "destroy leaves something",
+      (found) => Object.assign(found, { leftBehind: ["namespace/x"] }),
+      /namespace\/x/,
+    ],
+    [
+      "lines are unreadable",
+      (found) => Object.assign(found, { unreadableLines: 1 }),
+      /cannot be read/,
+    ],
+  ];
+
+  it.each(broken)("fails when %s", (_what, change, failure) => {
+    const found = findings();
+    change(found);
+    const result = evaluate(found);
+    expect(result.passed).toBe(false);
+    expect(result.failures).toContainEqual(expect.stringMatching(failure));
+    expect(resultTable(result)).toContain("FAILED");
+  });
+
+  it("does not pass on few requests, no programs or no sessions to compare", () => {
+    const found = findings();
+    const empty = new Accounting();
+    const result = evaluate({
+      ...found,
+      accounting: empty,
+      verification: { ...found.verification, programs: 0 },
+    });
+    expect(result.failures).toEqual(
+      expect.arrayContaining([
+        expect.stringContaining("only 0 requests"),
+        "no program was there to look for at the end",
+        "no session was seen on both ways",
+        "no request was seen while the brake was engaged",
+        expect.stringMatching(/^stage baseline .*of 0 sessions/),
+      ]),
+    );
+  });
+});
