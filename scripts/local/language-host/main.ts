@@ -7,51 +7,47 @@
  * from the first line of standard output.
  */
 import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
 import type { sendUnaryData, ServerUnaryCall } from "@grpc/grpc-js";
 import { LanguageRuntimeService } from "@pulumi/pulumi/proto/language_grpc_pb.js";
+import type { RunRequest, RunResponse } from "@pulumi/pulumi/proto/language_pb.js";
 import language from "@pulumi/pulumi/proto/language_pb.js";
 import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 
+import { engineAddress } from "../providers/lib/engine-address.ts";
 import { servePlugin } from "../providers/lib/serve.ts";
 import { describeExit, programArguments, programEnvironment } from "./program.ts";
 
-type RunCall = ServerUnaryCall<
-  InstanceType<typeof language.RunRequest>,
-  InstanceType<typeof language.RunResponse>
->;
+/** How long a program may take to end after SIGINT. */
+const endMilliseconds = 2_000;
 
-const [engineAddress] = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
-if (engineAddress === undefined) {
-  throw new Error("pulumi-language-nodejs is started by `pulumi`, with the engine's address.");
-}
-
+const engine = engineAddress("pulumi-language-nodejs");
 const programs = new Set<ChildProcess>();
 
-function run(call: RunCall, callback: sendUnaryData<InstanceType<typeof language.RunResponse>>) {
+function run(call: ServerUnaryCall<RunRequest, RunResponse>, callback: sendUnaryData<RunResponse>) {
   const request = call.request;
   const directory = request.getInfo()?.getProgramDirectory() ?? request.getPwd();
-  const runner = createRequire(join(directory, "index.js")).resolve(
-    "@pulumi/pulumi/cmd/run/index.js",
-  );
-  const child = spawn(
-    process.execPath,
-    programArguments(request, runner, engineAddress ?? ""),
+  const { resolve } = createRequire(join(directory, "index.js"));
+  const runner = resolve("@pulumi/pulumi/cmd/run/index.js");
+  const child = spawn(process.execPath, programArguments(request, runner, engine), {
+    cwd: directory,
+    env: programEnvironment(request),
     // The program's own output is shown by the engine, which reads this process's streams.
-    { cwd: directory, env: programEnvironment(request), stdio: ["ignore", "inherit", "inherit"] },
-  );
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   programs.add(child);
-  const answer = (outcome: { error: string; bail: boolean }) => {
+  const answer = ({ error, bail }: { error: string; bail: boolean }) => {
     if (!programs.delete(child)) return;
     const response = new language.RunResponse();
-    response.setError(outcome.error);
-    response.setBail(outcome.bail);
+    response.setError(error);
+    response.setBail(bail);
     callback(null, response);
   };
-  child.on("error", (error) => {
-    answer({ error: `The program could not be started: ${error.message}`, bail: false });
+  child.on("error", ({ message }) => {
+    answer({ error: `The program could not be started: ${message}`, bail: false });
   });
   child.on("exit", (code, signal) => {
     answer(describeExit(code, signal));
@@ -59,12 +55,19 @@ function run(call: RunCall, callback: sendUnaryData<InstanceType<typeof language
   call.on("cancelled", () => child.kill("SIGINT"));
 }
 
+/** A program that went on after its host would keep registering resources with an engine that is leaving. */
+async function endPrograms(): Promise<void> {
+  const ends = [...programs].map((child) => {
+    child.kill("SIGINT");
+    setTimeout(() => child.kill("SIGKILL"), endMilliseconds);
+    return once(child, "exit");
+  });
+  await Promise.all(ends);
+}
+
 servePlugin({
   service: LanguageRuntimeService,
-  // A program that went on after its host would keep registering resources with an engine that is leaving.
-  stop: () => {
-    for (const child of programs) child.kill("SIGINT");
-  },
+  stop: endPrograms,
   methods: {
     run,
     getRequiredPackages: (_call, callback) => {

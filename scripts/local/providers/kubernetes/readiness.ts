@@ -35,7 +35,7 @@ export function deploymentReadiness(deployment: PropertyMap): Readiness {
             (type === "Available" || type === "Progressing") && status === "False",
         )
         .map(({ reason, message }) => `[${toText(reason)}] ${toText(message)}`),
-      `${String(available)} of ${String(wanted)} Pods are available, ${String(updated)} of them are of the newest version.`,
+      `${String(updated)} of ${String(wanted)} Pods are of the newest version; ${String(available)} Pods are available.`,
     ],
   };
 }

@@ -105,6 +105,8 @@ export interface ResourceProvider {
   /** Absent means: it is gone. */
   read(call: ReadCall): Promise<ReadResult | undefined>;
   delete(call: DeleteCall): Promise<void>;
+  /** Ends what is under way, as far as the calls' signals do not do it. */
+  cancel?(): void;
 }
 
 /** The resource exists but did not become what it should: the engine keeps it in its state and reports the reasons. */

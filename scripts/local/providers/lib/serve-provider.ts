@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { Metadata, status, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
 import any from "google-protobuf/google/protobuf/any_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
@@ -15,6 +17,7 @@ import type {
 } from "@pulumi/pulumi/proto/provider_pb.js";
 import statusProtocol from "@pulumi/pulumi/proto/status_pb.js";
 
+import { engineAddress } from "./engine-address.ts";
 import { engineLog } from "./engine-log.ts";
 import { formatPath, type PropertyChange } from "./property-diff.ts";
 import { fromStruct, toStruct } from "./properties.ts";
@@ -27,13 +30,12 @@ import {
 } from "./resource-provider.ts";
 import { servePlugin } from "./serve.ts";
 
+/** How long cancelled operations may take to end. The engine itself kills a plugin after five seconds. */
+const stopMilliseconds = 3_000;
+
 /** Serves a provider to the engine whose address is this process's only positional argument. */
 export function serveProvider(provider: ResourceProvider): void {
-  const engineAddress = process.argv.slice(2).find((argument) => !argument.startsWith("-"));
-  if (engineAddress === undefined) {
-    throw new Error("A resource provider is started by `pulumi`, with the engine's address.");
-  }
-  const log = engineLog(engineAddress);
+  const log = engineLog(engineAddress("A resource provider"));
   const cancelled = new AbortController();
   const underWay = new Set<Promise<void>>();
 
@@ -66,8 +68,10 @@ export function serveProvider(provider: ResourceProvider): void {
   servePlugin({
     service: ResourceProviderService,
     stop: async () => {
-      cancelled.abort();
-      await Promise.allSettled(underWay);
+      cancelled.abort(new Error("The operation was cancelled."));
+      provider.cancel?.();
+      // Operations end with the state that they have reached, which the engine stores.
+      await Promise.race([Promise.allSettled(underWay), sleep(stopMilliseconds)]);
     },
     methods: {
       getPluginInfo: unary(() => {

@@ -110,6 +110,10 @@ export class PostgresqlProvider implements ResourceProvider {
     await kindOf(type).delete(this.connected(), id, reveal(outputs));
   }
 
+  cancel(): void {
+    this.server?.cancel();
+  }
+
   private connected(): DatabaseServer {
     return (this.server ??= new DatabaseServer(parseConfiguration({})));
   }

@@ -1,3 +1,5 @@
+import { Socket } from "node:net";
+
 import pg from "pg";
 
 import { tlsOptions, type Configuration } from "./configuration.ts";
@@ -17,6 +19,8 @@ export function sqlState(error: unknown): string | undefined {
 export class DatabaseServer {
   private readonly configuration: Configuration;
   private last: Promise<unknown> = Promise.resolve();
+  private socket: Socket | undefined;
+  private cancelled = false;
 
   constructor(configuration: Configuration) {
     this.configuration = configuration;
@@ -47,11 +51,18 @@ export class DatabaseServer {
     }, database);
   }
 
+  /** Cuts the connection that is open now; nothing is begun any more. */
+  cancel(): void {
+    this.cancelled = true;
+    this.socket?.destroy(new Error("cancelled"));
+  }
+
   private async connected<T>(
     work: (session: Session) => Promise<T>,
     database = this.configuration.database,
   ): Promise<T> {
     const { host, port, username, password, connectTimeoutSeconds } = this.configuration;
+    if (this.cancelled) throw new Error("The operation was cancelled.");
     const client = new pg.Client({
       host,
       port,
@@ -61,6 +72,7 @@ export class DatabaseServer {
       ssl: await tlsOptions(this.configuration),
       connectionTimeoutMillis: connectTimeoutSeconds * 1000,
       application_name: "pool-migration",
+      stream: () => (this.socket = new Socket()),
     });
     // A connection that the server ends between two statements must not end this process.
     client.on("error", () => undefined);
