@@ -6,7 +6,7 @@ const percentage = z.int().min(0).max(100);
 const sideCounts = z.object({
   /** Requests decided for this side. */
   requests: count,
-  /** Requests decided for this side that were answered with 5xx or not at all. */
+  /** Requests decided for this side that failed (`isFailedDecision`); each fallback is among them. */
   failed: count,
   /** Requests decided for this side that the other one served; always 0 for v1. */
   fallbacks: count,

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** How a file is written. */
@@ -9,15 +9,15 @@ export interface WriteOptions {
 
 /**
  * Replaces a file in one step: readers see the old content or the new one, never a part. The new content is written
- * beside the target: of what happens in a watched directory, Envoy reacts to renames into it alone.
+ * beside it under another name; Envoy, which watches some of the directories, reacts to renames alone.
  */
 export function replaceFile(path: string, content: string, options: WriteOptions = {}): void {
   const directory = dirname(path);
   mkdirSync(directory, { recursive: true });
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.new`;
   const descriptor = openSync(temporary, "w", 0o600);
   try {
-    writeSync(descriptor, content);
+    writeFileSync(descriptor, content);
     if (options.durable) fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);

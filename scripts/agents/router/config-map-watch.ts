@@ -92,7 +92,7 @@ export class ConfigMapWatch {
         resources.configMaps,
         this.namespace,
         this.name,
-        { timeoutMilliseconds: answerLimit, signal: this.stopping.signal },
+        { timeoutMilliseconds: answerLimit },
       );
       this.contact();
       // A read is consistent, so it is the newest unless the watch spoke meanwhile; after a restored backup of the
