@@ -23,7 +23,7 @@ export type HashedId = "session" | "request";
 export type RetryClass = "safe" | "keyed" | "once";
 
 /** Share of a split. */
-export interface Arm {
+interface Arm {
   readonly cluster: ClusterName;
   /** Hundredths, 0 to 100. */
   readonly weight: number;
