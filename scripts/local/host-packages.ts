@@ -57,10 +57,16 @@ async function pythonHasPip(): Promise<boolean> {
   return answer.trim() === "True";
 }
 
-/** Names of Debian's packages that this machine lacks. */
-export async function missingPackages(): Promise<string[]> {
+/**
+ * Names of Debian's packages that this machine lacks.
+ *
+ * @param isInstalled whether a program is there. Default: whether it is found on PATH.
+ */
+export async function missingPackages(
+  isInstalled: (program: string) => boolean = (program) => lookUp(program) !== undefined,
+): Promise<string[]> {
   const missing = Object.entries(packagePrograms)
-    .filter(([, programs]) => programs.some((program) => lookUp(program) === undefined))
+    .filter(([, programs]) => !programs.every(isInstalled))
     .map(([name]) => name);
   if (networkPluginDirectory() === undefined) missing.push("containernetworking-plugins");
   if (!(await pythonHasPip())) missing.push("python3-venv");
@@ -91,14 +97,19 @@ async function withoutServices<T>(action: () => Promise<T>): Promise<T> {
  * prints the command.
  *
  * @param install false: only names them.
+ * @param missing the packages; default: those that {@link missingPackages} finds.
  * @throws {LocalError} with the command to run if packages are missing and may not or cannot be
  *   installed from here.
  */
-export async function ensurePackages(install: boolean, progress: Progress): Promise<void> {
-  const missing = await missingPackages();
+export async function ensurePackages(
+  install: boolean,
+  progress: Progress,
+  missing?: readonly string[],
+): Promise<void> {
+  missing ??= await missingPackages();
   if (missing.length === 0) return;
-  const command = ["apt-get", "install", "--yes", "--no-install-recommends", ...missing];
-  const line = command.join(" ");
+  const command = ["install", "--yes", "--no-install-recommends", ...missing];
+  const line = ["apt-get", ...command].join(" ");
   if (lookUp("apt-get") === undefined) {
     throw new LocalError(
       `This machine lacks what these Debian packages contain: ${missing.join(", ")}. Install ` +
@@ -114,8 +125,14 @@ export async function ensurePackages(install: boolean, progress: Progress): Prom
   try {
     await progress.step(`Install packages ${missing.join(", ")}`, (detail) =>
       withoutServices(async () => {
-        await runCommand("apt-get", ["update"], { env, onLine: detail });
-        await runCommand(command[0] ?? "", command.slice(1), { env, onLine: detail });
+        const aptGet = (args: string[]): Promise<string> =>
+          runCommand("apt-get", args, { env, onLine: detail });
+        try {
+          await aptGet(command);
+        } catch {
+          await aptGet(["update"]); // the lists may be missing or old, and take a while
+          await aptGet(command);
+        }
       }),
     );
   } catch (error) {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { nodeAddress } from "./namespaces.ts";
 import { runCommand } from "./run-command.ts";
@@ -74,7 +74,6 @@ export async function createCredentials(directory: string, kubeconfig: string): 
   const token = randomBytes(24).toString("base64url");
   const tokens = join(directory, "tokens.csv");
   await writeFile(tokens, `${token},${adminUser},${adminUser},"system:masters"\n`, { mode: 0o600 });
-  await chmod(directory, 0o755); // so that the database's own user can read its certificate
   await writeKubeconfig(kubeconfig, join(directory, "ca.crt"), token);
 }
 
