@@ -13,7 +13,7 @@ const manifest = JSON.parse(read("package.json")) as {
 };
 
 const entryPoints = ["router-agent", "drain", "migrate"].map((name) => `scripts/agents/${name}.ts`);
-const program = traceProgram(entryPoints.map((path) => join(projectRoot, path)));
+const program = await traceProgram(entryPoints.map((path) => join(projectRoot, path)));
 
 describe("Dockerfile of the images", () => {
   it("copies every file that the agents import", () => {
