@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
 import {
   mkdtempSync,
@@ -24,7 +24,6 @@ export interface Ended {
 
 /** A stack of its own in a temporary directory, worked on by the real engine's command line. */
 export interface EngineStack {
-  readonly inventory: EngineInventory;
   readonly directory: string;
   /** Replaces the program. */
   write(program: string): void;
@@ -32,19 +31,41 @@ export interface EngineStack {
   run(...args: string[]): Promise<Ended>;
   /** Starts `pulumi …`. */
   start(...args: string[]): ChildProcess;
-  /** Everything the engine stored about the stack: state, history, backups. */
-  storedTexts(): string[];
   remove(): void;
 }
 
-/** Prepares an engine and a stack `test` in it. */
-export async function createEngineStack(): Promise<EngineStack> {
+/** A stack on an engine that nobody else uses. */
+export interface OwnEngineStack extends EngineStack {
+  readonly inventory: EngineInventory;
+  /** Everything the engine stored about the stack: state, history, backups. */
+  storedTexts(): string[];
+}
+
+/** A stack `test` on an engine of its own, prepared for the occasion. */
+export async function createEngineStack(): Promise<OwnEngineStack> {
   const stateDirectory = mkdtempSync(join(tmpdir(), "pool-migration-engine-"));
-  const directory = mkdtempSync(join(tmpdir(), "pool-migration-stack-"));
   const place = { stateDirectory };
   const inventory = await prepareEngine(place, await ensurePulumi(silentProgress), silentProgress);
   const passphraseFile = join(stateDirectory, "passphrase");
   writeFileSync(passphraseFile, "only for this test");
+  const env = { ...process.env, ...engineVariables({ ...place, passphraseFile }) };
+  const stack = await createStack((args, options) => spawn("pulumi", args, { ...options, env }));
+  return {
+    ...stack,
+    inventory,
+    storedTexts: () => filesIn(join(stateDirectory, "engine", "backend")),
+    remove: () => {
+      stack.remove();
+      rmSync(stateDirectory, { recursive: true });
+    },
+  };
+}
+
+/** A stack `test` whose commands are started by `launch`. */
+export async function createStack(
+  launch: (args: string[], options: SpawnOptions) => ChildProcess,
+): Promise<EngineStack> {
+  const directory = mkdtempSync(join(tmpdir(), "pool-migration-stack-"));
   writeFileSync(join(directory, "package.json"), JSON.stringify({ type: "module" }));
   writeFileSync(
     join(directory, "Pulumi.yaml"),
@@ -53,32 +74,27 @@ export async function createEngineStack(): Promise<EngineStack> {
   symlinkSync(join(projectRoot, "node_modules"), join(directory, "node_modules"));
 
   const start = (...args: string[]) =>
-    spawn("pulumi", [...args, "--non-interactive"], {
-      cwd: directory,
-      env: { ...process.env, ...engineVariables({ ...place, passphraseFile }) },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    launch([...args, "--non-interactive"], { cwd: directory, stdio: ["ignore", "pipe", "pipe"] });
   const run = (...args: string[]) => endOf(start(...args));
   const { code, output } = await run("stack", "init", "test");
   if (code !== 0) throw new Error(output);
   return {
-    inventory,
     directory,
     write: (program) => {
       writeFileSync(join(directory, "index.ts"), program);
     },
     run,
     start,
-    storedTexts: () => {
-      const backend = join(stateDirectory, "engine", "backend");
-      return readdirSync(backend, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8"));
-    },
     remove: () => {
-      for (const each of [stateDirectory, directory]) rmSync(each, { recursive: true });
+      rmSync(directory, { recursive: true });
     },
   };
+}
+
+function filesIn(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8"));
 }
 
 /** Waits for a command and collects what it writes. */

@@ -7,10 +7,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { startPostgres } from "../lib/postgres.ts";
 import type { TestPostgres } from "../lib/postgres.ts";
 import { createEngineStack, endOf } from "./engine-stack.ts";
-import type { EngineStack } from "./engine-stack.ts";
+import type { OwnEngineStack } from "./engine-stack.ts";
 
 let postgres: TestPostgres;
-let stack: EngineStack;
+let stack: OwnEngineStack;
 
 const adminPassword = "admin-secret-7";
 const loginPassword = "login-secret-8";
