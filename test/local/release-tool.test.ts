@@ -10,8 +10,9 @@ import type { ReleaseTool } from "../../scripts/local/tools/release-tool.ts";
 import { startReleaseServer } from "./release-server.ts";
 import type { ReleaseServer } from "./release-server.ts";
 
+const goCommand = "go";
 /** Go's own cache, wherever the tests' caches are; empty if there is no Go. */
-const goCache = spawnSync("go", ["env", "GOCACHE"], { encoding: "utf8" }).stdout?.trim() ?? "";
+const goCache = spawnSync(goCommand, ["env", "GOCACHE"], { encoding: "utf8" }).stdout?.trim() ?? "";
 
 let work: string;
 let server: ReleaseServer;

@@ -38,7 +38,7 @@ function pidFile(component: string): string {
 }
 
 /** Standard output and error of a component. */
-export function logFile(stateDirectory: string, component: string): string {
+function logFile(stateDirectory: string, component: string): string {
   return join(stateDirectory, "logs", `${component}.log`);
 }
 
@@ -54,7 +54,7 @@ export function componentPid(initPid: number, component: string): number | undef
 }
 
 /** Last lines of a component's log, for error messages. */
-export function logTail(stateDirectory: string, component: string, lines = 12): string {
+function logTail(stateDirectory: string, component: string, lines = 12): string {
   const file = logFile(stateDirectory, component);
   if (!existsSync(file)) return "(no log)";
   return readFileSync(file, "utf8").trimEnd().split("\n").slice(-lines).join("\n");

@@ -35,7 +35,7 @@ const unreachableHosts = new Set<string>();
  * The address to ask for a release: the publisher's, or, where `POOL_MIGRATION_RELEASES_URL`
  * names a mirror, `<mirror>/<publisher's host>/<path>`.
  */
-export function releaseAddress(url: string): string {
+function releaseAddress(url: string): string {
   const mirror = process.env["POOL_MIGRATION_RELEASES_URL"];
   return mirror ? `${mirror.replace(/\/+$/, "")}/${url.replace(/^https:\/\//, "")}` : url;
 }

@@ -1,4 +1,4 @@
-import { chmod, copyFile, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { LocalError } from "../local-error.ts";
 import type { Progress } from "../progress.ts";
@@ -107,9 +107,4 @@ export async function ensureReleaseTool(
     source: ToolSource;
   };
   return { directory, version: tool.version, source: origin.source };
-}
-
-/** Names of the files in an installed tool's directory. */
-export async function toolFiles(tool: InstalledTool): Promise<string[]> {
-  return (await readdir(tool.directory)).filter((name) => name !== originFile);
 }
