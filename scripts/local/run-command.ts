@@ -1,5 +1,5 @@
-import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { $ } from "zx";
 import { LocalError } from "./local-error.ts";
 
 /** Options of {@link runCommand}. */
@@ -16,9 +16,11 @@ export interface RunOptions {
 }
 
 const keptLines = 30;
+/** What a shell answers for a program that it does not find. */
+const notFoundCode = 127;
 
 /**
- * Runs a program without a shell and returns its standard output.
+ * Runs a program and returns its standard output.
  *
  * @throws with the command line and its last lines of output if it cannot be started or exits
  *   with another code than 0.
@@ -28,43 +30,34 @@ export async function runCommand(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<string> {
-  const child = spawn(command, args, {
-    cwd: options.cwd,
-    env: { ...process.env, ...options.env },
-    signal: options.signal,
-    stdio: ["pipe", "pipe", "pipe"],
-  });
+  const { cwd, env, input, onLine, signal } = options;
+  const run = $({
+    quiet: true,
+    nothrow: true,
+    input: input ?? "",
+    env: { ...process.env, ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(signal === undefined ? {} : { signal }),
+  })`${[command, ...args]}`;
   const lastLines: string[] = [];
   const remember = (line: string): void => {
     if (line.trim() === "") return;
     lastLines.push(line);
     if (lastLines.length > keptLines) lastLines.shift();
-    options.onLine?.(line);
+    onLine?.(line);
   };
-  const output: string[] = [];
-  createInterface({ input: child.stdout }).on("line", (line) => {
-    output.push(line);
-    remember(line);
-  });
-  createInterface({ input: child.stderr }).on("line", remember);
-  child.stdin.on("error", () => undefined); // a command may end without reading its input
-  child.stdin.end(options.input ?? "");
-  const ending = await new Promise<string>((resolve, reject) => {
-    child.once("error", (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === "ENOENT"
-          ? new LocalError(`The program ${command} was not found on PATH.`)
-          : error,
-      );
-    });
-    child.once("close", (code, signal) => {
-      resolve(code === 0 ? "" : signal === null ? `code ${code}` : `signal ${signal}`);
-    });
-  });
-  if (ending !== "") {
+  createInterface({ input: run.stdout }).on("line", remember);
+  createInterface({ input: run.stderr }).on("line", remember);
+  const { exitCode, signal: endedBy, stdout } = await run;
+  signal?.throwIfAborted();
+  if (exitCode === 0) return stdout.replace(/\n$/, "");
+  if (exitCode === notFoundCode) {
     throw new LocalError(
-      `\`${[command, ...args].join(" ")}\` ended with ${ending}.\n${lastLines.join("\n")}`,
+      `The program ${command} was not found on PATH, or it did not find one that it needs.\n${lastLines.join("\n")}`,
     );
   }
-  return output.join("\n");
+  const ending = endedBy === null ? `code ${exitCode}` : `signal ${endedBy}`;
+  throw new LocalError(
+    `\`${[command, ...args].join(" ")}\` ended with ${ending}.\n${lastLines.join("\n")}`,
+  );
 }
