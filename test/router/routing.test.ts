@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { DecisionLine } from "../../infra/rollout/decision-log.ts";
 import { isFailedDecision, parseDecisionLine } from "../../infra/rollout/decision-log.ts";
 import { predictSide } from "../../infra/rollout/decision.ts";
+import type { HeaderLines } from "./support/pipelined-client.ts";
+import { sendAll } from "./support/pipelined-client.ts";
 import { waitUntil } from "./support/wait-until.ts";
 import { World, overrideToken } from "./support/world.ts";
 
@@ -53,6 +55,28 @@ describe("routing by a real Envoy at 50 %", () => {
       sessions.map(() => ({ decided: "v2", fallback: true })),
     );
     expect(logged.every((line) => isFailedDecision(line))).toBe(true);
+  });
+
+  it("logs ids so that each decision can be predicted again from its line", async () => {
+    await world.startEnvoy(50);
+    const ids = ["a", "x".repeat(128), "x".repeat(129), "y".repeat(500), 'q"uo\\te', "schön"];
+    const requests: HeaderLines[] = ids.flatMap((id, index) => [
+      [["x-session-id", id]],
+      [
+        ["x-session-id", id],
+        ["x-request-id", `${id}-${index}`],
+      ],
+      [["x-request-id", id]],
+    ]);
+    await sendAll(world.settings.ports.listener, requests, 1);
+    const logged = await lines(requests.length);
+    for (const [index, line] of logged.entries()) {
+      const sent = Object.fromEntries(requests[index] ?? []);
+      expect(line.sessionId).toBe(sent["x-session-id"]?.slice(0, 129));
+      if (sent["x-request-id"] !== undefined) expect(line.requestId).toBe(sent["x-request-id"]);
+      const predicted = predictSide({ ...line, percentage: line.percentage ?? -1 });
+      expect([line.decided, line.hashed]).toEqual([predicted.side, predicted.hashed]);
+    }
   });
 
   it("tries nobody else when V2 is unhealthy: attempts stay at one", async () => {

@@ -60,20 +60,19 @@ export class LogReader {
    */
   async poll(): Promise<boolean> {
     if (this.descriptor === undefined && !this.open()) return true;
-    if (!this.readOnce()) return false;
+    // Asked before the read: once the new file is there, nothing more comes into this one.
     const current = inodeOf(this.options.path);
-    if (this.inode === current) {
-      if (this.position >= this.options.rotateBytes) await this.rotate();
-      return true;
-    }
+    if (!this.readOnce()) return false;
     if (current === undefined) {
       await this.requestReopen();
       return true;
     }
-    // The writer opened the new file after its last write to this one.
-    while (!this.readOnce());
-    this.finish();
-    return false;
+    if (current !== this.inode) {
+      this.finish();
+      return false;
+    }
+    if (this.position >= this.options.rotateBytes) await this.rotate();
+    return true;
   }
 
   close(): void {
