@@ -98,7 +98,7 @@ function weightedChoice(weights: readonly number[]): (draw: number) => number {
 }
 
 /** Uniform numbers from 0 to below 1: xorshift32 (G. Marsaglia, Xorshift RNGs, 2003). */
-export function randomNumbers(seed: number): () => number {
+function randomNumbers(seed: number): () => number {
   // Zero is the generator's fixed point; the factor spreads neighbouring seeds.
   let state = Math.imul(seed, 0x9e3779b1) | 0 || 1;
   const next = (): number => {

@@ -13,7 +13,7 @@ export interface Walk {
 }
 
 /** The brake, pulled and released once. */
-export interface BrakeTrial {
+interface BrakeTrial {
   /** From the start of the verb `brake` until every replica reported 0 %. */
   readonly engageToZeroSeconds: number;
   /** From the start of the verb `release` until every replica reported the stage's percentage. */
@@ -23,7 +23,7 @@ export interface BrakeTrial {
 }
 
 /** An image of V2 that does not exist, and traffic lowered in spite of it. */
-export interface BrokenImageTrial {
+interface BrokenImageTrial {
   /** The `up` that broke the image failed, and so did the one that lowered the traffic. */
   readonly upFailed: boolean;
   /** Every replica applied 0 % at the end of the failed `up`. */

@@ -3,7 +3,7 @@
  * calls are still accepted, until everyone who routes here has noticed; in `draining` new calls
  * are refused and those in flight are finished.
  */
-export type Phase = "starting" | "serving" | "settling" | "draining";
+type Phase = "starting" | "serving" | "settling" | "draining";
 
 /** Where a pool process stands in its life. */
 export interface Lifecycle {

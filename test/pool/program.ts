@@ -31,7 +31,7 @@ export const executeBodySchema = z.object({
 export type Definition = Omit<z.infer<typeof createBodySchema>, "id">;
 
 /** JSON with sorted keys, so that equal values have equal text. */
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, member: unknown) =>
     member !== null && typeof member === "object" && !Array.isArray(member)
       ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -73,7 +73,7 @@ export function objectChanges(before: PropertyMap, after: PropertyMap, mutable: 
  * An object as the server will hold it: the clear texts of a Secret (`stringData`) become encoded ones. Without that a
  * refresh, which finds only these, would look like a change.
  */
-export function normalized(object: PropertyMap): PropertyMap {
+function normalized(object: PropertyMap): PropertyMap {
   const clear = object["stringData"];
   if (object["kind"] !== "Secret" || !isObject(clear)) return object;
   const rest = omit(object, "stringData");

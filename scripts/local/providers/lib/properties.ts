@@ -35,7 +35,7 @@ export function isUnknown(value: PropertyValue | undefined): boolean {
 }
 
 /** True for a value that is marked as a secret itself (not for one that holds a secret deeper inside). */
-export function isSecret(value: PropertyValue | undefined): value is { value: PropertyValue } {
+function isSecret(value: PropertyValue | undefined): value is { value: PropertyValue } {
   return isObject(value) && value[signatureKey] === secretSignature;
 }
 

@@ -2,7 +2,7 @@ import type { PropertyMap } from "../lib/properties.ts";
 import { text, texts } from "./resource-kind.ts";
 
 /** Privileges by type of object (https://www.postgresql.org/docs/current/ddl-priv.html); `ALL` is allowed for each. */
-export const privilegesOf: Record<string, readonly string[]> = {
+const privilegesOf: Record<string, readonly string[]> = {
   database: ["CREATE", "CONNECT", "TEMPORARY"],
   schema: ["CREATE", "USAGE"],
   table: ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN"],
