@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LocalError } from "../local-error.ts";
@@ -83,7 +83,8 @@ export async function goBuild(
 ): Promise<void> {
   await requireGo(reason);
   const environment = { CGO_ENABLED: "0", GOWORK: "off" };
-  const work = await mkdtemp(join(tmpdir(), "pool-migration-build-"));
+  const work = join(directory, ".build"); // goes with the directory if this process is killed
+  await mkdir(work);
   try {
     const replacements = await placeholderReplacements(build, environment);
     await writeFile(
