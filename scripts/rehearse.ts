@@ -48,7 +48,7 @@ The result is printed as a table and written to out/rehearsal.json.`,
         schema: z.boolean().default(false),
       },
       keep: {
-        help: "leave the environment running",
+        help: "leave the environment running, and the stack too where the rehearsal breaks off",
         schema: z.boolean().default(false),
       },
       json: {
@@ -66,7 +66,8 @@ The result is printed as a table and written to out/rehearsal.json.`,
       const inventory = engineInventory(environment);
       if (!inventory) throw new Error("The environment has no engine: run npm run local:up.");
       const shape = { ...defaultShape, rate, seed };
-      const result = await rehearse({ environment, inventory, progress, shape, startedAt, signal });
+      const what = { environment, inventory, shape, startedAt, keep };
+      const result = await rehearse({ ...what, progress, signal });
       await mkdir(join(projectRoot, "out"), { recursive: true });
       const text = `${JSON.stringify(result, undefined, 2)}\n`;
       await writeFile(resultFile, text);

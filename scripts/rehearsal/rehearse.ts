@@ -17,6 +17,8 @@ export interface RehearsalOptions {
   readonly shape: LoadShape;
   /** When everything began, the environment's start included. */
   readonly startedAt: Date;
+  /** Leave the stack as it is where the rehearsal breaks off, for a look at it. */
+  readonly keep: boolean;
   /** Ends the rehearsal when it is aborted. */
   readonly signal: AbortSignal;
 }
@@ -31,13 +33,14 @@ const readyTimeoutSeconds = 20;
 
 /** Rehearses the whole migration in a running environment and leaves nothing of it there. */
 export async function rehearse(options: RehearsalOptions): Promise<RehearsalResult> {
-  const { environment, progress, shape, signal } = options;
+  const { environment, progress, shape, keep, signal } = options;
   const images = await progress.step("Images", () => environment.loadImages());
   const ready = await progress.step("Stack, database and configuration", () =>
     setUpStack({ environment, images, stack: stackName, readyTimeoutSeconds }),
   );
   const stack = new RunningStack(environment, ready, signal);
   const { commands } = stack;
+  let destroyed = false;
   try {
     const before = await clusterObjects(commands);
     const walk = await walkStages({
@@ -65,6 +68,7 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalResu
     stack.accounting.settle();
     const leftBehind = await progress.step("pulumi destroy", async () => {
       await commands.destroy();
+      destroyed = true;
       const after = await clusterObjects(commands);
       const inDatabase = await new AdminDatabase(environment).objectsNamed(
         stackDatabase(stackName),
@@ -84,6 +88,7 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalResu
     });
   } finally {
     await stack.end();
-    await ready.cleanUp();
+    if (destroyed) await ready.cleanUp();
+    else if (!keep) await progress.step("Remove what is left", () => ready.abandon());
   }
 }

@@ -26,11 +26,11 @@ export type EnteredStage = Omit<StageStay, "appliedPercent">;
 export class RunningStack {
   readonly commands: StackCommands;
   readonly observed = new ObservedState();
-  readonly accounting = new Accounting();
   readonly #environment: Environment;
   readonly #signal: AbortSignal;
   readonly #observer: MessageProcess<never, Observation>;
   readonly #listeners = new Set<(record: RequestRecord) => void>();
+  #accounting = new Accounting();
   #load: MessageProcess<LoadCommand, LoadMessage> | undefined;
   #loadAnswer: ((message: LoadMessage) => void) | undefined;
   #unreadableLines = 0;
@@ -52,12 +52,17 @@ export class RunningStack {
     });
   }
 
+  /** The accounts of the load that was started last. */
+  get accounting(): Accounting {
+    return this.#accounting;
+  }
+
   /** Lines in the decision logs that nobody can read. */
   get unreadableLines(): number {
     return this.#unreadableLines;
   }
 
-  /** Starts the load through the router's Service. */
+  /** Starts a load through the router's Service, and new accounts for it. */
   async startLoad(shape: LoadShape, repeats = 0): Promise<void> {
     const jsonPath = "jsonpath=http://{.spec.clusterIP}:{.spec.ports[0].port}";
     const service = ["get", "service", objectNames.router, "--output", jsonPath];
@@ -69,6 +74,7 @@ export class RunningStack {
       timeoutMs: patienceSeconds * 1000,
       name: `load-${shape.seed}`,
     };
+    this.#accounting = new Accounting();
     this.#load = new MessageProcess(this.#environment, {
       program: "load.ts",
       settings,
@@ -100,24 +106,26 @@ export class RunningStack {
 
   /**
    * Enters a stage as people do, `pulumi config set stage` and `pulumi up`, and waits until every
-   * replica applies it.
+   * replica applies it, or 0 % where the brake is engaged.
    */
   async enter(
     stage: string,
-    options: { mayFail?: boolean } = {},
+    options: { mayFail?: boolean; braked?: boolean } = {},
   ): Promise<EnteredStage & { readonly up: CommandResult }> {
     this.#signal.throwIfAborted();
     const before = this.observed.rollout?.resourceVersion;
     await this.commands.setConfig({ stage });
-    const up = await this.commands.up(options);
+    const { mayFail = false, braked = false } = options;
+    const up = await this.commands.up({ mayFail });
     const write = await this.observed.until(`stage ${stage} to be written`, 5, () => {
       const rollout = this.observed.rollout;
       return rollout?.stage === stage && rollout.resourceVersion !== before ? rollout : undefined;
     });
+    const percentage = braked ? 0 : write.percentage;
     const appliedAt = await this.observed.until(
-      `every router to apply ${write.percentage} %`,
+      `every router to apply ${percentage} %`,
       patienceSeconds,
-      () => this.observed.convergedSince(write.percentage),
+      () => this.observed.convergedSince(percentage),
     );
     return {
       stage,

@@ -45,11 +45,15 @@ export class StackCommands {
     return namespaceName(this.place.stack);
   }
 
-  /** Creates the stack; what the engine remembers of an earlier one of that name is forgotten. */
+  /** Creates the stack. */
   async init(): Promise<void> {
-    const { stack } = this.place;
-    await this.#pulumi(["stack", "rm", "--yes", "--force", stack], { mayFail: true });
-    await this.#pulumi(["stack", "init", stack]);
+    await this.#pulumi(["stack", "init", this.place.stack]);
+  }
+
+  /** Lets the engine forget the stack, whatever it still holds; nothing happens if there is none. */
+  async forget(): Promise<void> {
+    const command = ["stack", "rm", "--yes", "--force", this.place.stack];
+    await this.#pulumi(command, { mayFail: true });
   }
 
   /** `pulumi config set-all`; a path such as `pool.settings.NAME` sets a part of an object. */

@@ -21,6 +21,8 @@ export interface ReadyStack {
   readonly agentToken: string;
   /** Removes what `pulumi destroy` leaves to others: the pools' own database and the work directory. */
   cleanUp(): Promise<void>;
+  /** Removes everything by force, for a stack that is not destroyed any more. */
+  abandon(): Promise<void>;
 }
 
 /** Name of the database that both pools share: it belongs to them, not to the stack. */
@@ -43,9 +45,13 @@ export async function setUpStack(setUp: StackSetUp): Promise<ReadyStack> {
   const database = new AdminDatabase(environment);
   const directory = copyWorkDirectory();
   const commands = new StackCommands({ environment, stack, directory });
-  await commands.kubectl(["delete", "namespace", commands.namespace, "--ignore-not-found"]);
-  await database.dropStackDatabase(stackDatabase(stack));
-  await database.dropPoolDatabase(poolDatabase(stack));
+  const removeByForce = async (): Promise<void> => {
+    await commands.forget();
+    await commands.kubectl(["delete", "namespace", commands.namespace, "--ignore-not-found"]);
+    await database.dropStackDatabase(stackDatabase(stack));
+    await database.dropPoolDatabase(poolDatabase(stack));
+  };
+  await removeByForce();
   const password = randomBytes(16).toString("hex");
   const databaseUrl = await database.createPoolDatabase(poolDatabase(stack), password);
   const agentToken = randomBytes(24).toString("hex");
@@ -77,6 +83,10 @@ export async function setUpStack(setUp: StackSetUp): Promise<ReadyStack> {
     async cleanUp() {
       removeWorkDirectory(directory);
       await database.dropPoolDatabase(poolDatabase(stack));
+    },
+    async abandon() {
+      await removeByForce();
+      removeWorkDirectory(directory);
     },
   };
 }
