@@ -104,6 +104,26 @@ describe("the life of a router pod", { timeout: 60_000 }, () => {
     expect((await pod.applied(25)).apiServer.reachable).toBe(true);
   });
 
+  it("takes a brake from the mount that it did not see before, and none that it saw released", async () => {
+    pod = await RouterPod.create("p50", 50);
+    await pod.start();
+    pod.api.patch("brake", { "engaged.old": "{}" });
+    await pod.applied(0);
+    pod.api.patch("brake", releasePatch(["old"], release).data);
+    await pod.applied(50);
+    await pod.api.stop();
+    await pod.stopAgent("SIGKILL");
+    const mount = `${pod.world.directory}/mounts/brake`;
+    await mkdir(mount, { recursive: true });
+    await writeFile(`${mount}/engaged.old`, "{}");
+    await pod.startAgent();
+    expect((await pod.applied(50)).brake.engaged).toBe(false);
+    await pod.stopAgent("SIGKILL");
+    await writeFile(`${mount}/engaged.new`, "{}");
+    await pod.startAgent();
+    expect((await pod.applied(0)).brake.engagements.map(({ id }) => id)).toEqual(["new"]);
+  });
+
   it("starts from the mounted ConfigMaps where there is no API server", async () => {
     pod = await RouterPod.create("p10", 10);
     await pod.api.stop();
