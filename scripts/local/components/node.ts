@@ -1,11 +1,15 @@
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { nodeAddress, podNetwork } from "../namespaces.ts";
+import { insidePath, nodeAddress, podNetwork } from "../namespaces.ts";
+import { waitFor } from "../processes.ts";
 import { containerdSocket } from "./containerd.ts";
 import type { Component, ComponentContext } from "./component.ts";
 
 /** Name of the environment's only node. */
 export const nodeName = "node0";
+
+const runtimeTimeout = 30_000;
 
 async function writeConfiguration(
   context: ComponentContext,
@@ -23,6 +27,9 @@ async function writeConfiguration(
 export const kubelet: Component = {
   name: "kubelet",
   async prepare(context) {
+    // The kubelet asks for the API server again and again, but ends without a container runtime.
+    const socket = insidePath(context.initPid, containerdSocket);
+    await waitFor("containerd to listen", runtimeTimeout, () => existsSync(socket), context.signal);
     const authority = join(context.stateDirectory, "pki", "ca.crt");
     const configuration = await writeConfiguration(context, "kubelet", {
       apiVersion: "kubelet.config.k8s.io/v1beta1",
