@@ -32,7 +32,7 @@ export function headerOf({ head }: Answer, name: string): string {
 export async function sendAll(
   port: number,
   requests: readonly HeaderLines[],
-  connections = 4,
+  connections = 8,
 ): Promise<Answer[]> {
   const answers = new Array<Answer>(requests.length);
   let next = 0;
