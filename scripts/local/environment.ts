@@ -3,8 +3,14 @@ import { closeSync, openSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { cgroupName, cgroupsExist } from "./cgroups.ts";
-import { components } from "./components/all.ts";
-import { componentPid, killComponent, runInside, startComponent } from "./components/component.ts";
+import { components, startSideBySide } from "./components/all.ts";
+import {
+  componentError,
+  componentPid,
+  killComponent,
+  runInside,
+  startComponent,
+} from "./components/component.ts";
 import type { Component, ComponentContext } from "./components/component.ts";
 import { nodeName } from "./components/node.ts";
 import { passwordFile, postgresAdmin, postgresPort } from "./components/postgres.ts";
@@ -128,23 +134,35 @@ export class Environment {
   }
 
   /**
-   * Starts the components that do not run, side by side (each asks for the others until they
-   * answer), and imports the images meanwhile.
+   * Starts the components that do not run, side by side as far as they do without each other, and
+   * imports the images meanwhile.
+   *
+   * @throws {LocalError} with the end of its log if one of them does not run.
    */
   async complete(images: ProjectImages, signal?: AbortSignal): Promise<void> {
-    const all = [await buildSandboxImage(), ...Object.values(images)];
-    await Promise.all(
-      this.#components().map(async ({ name }) => {
-        await this.startComponent(name, signal);
-        if (name === "containerd") await importImages(this.initPid, all, this.#layoutDirectory());
-      }),
+    const started = startSideBySide(this.#components(), (name) =>
+      this.startComponent(name, signal),
     );
+    const importing = started.get("containerd")?.then(async () => {
+      const all = [await buildSandboxImage(), ...Object.values(images)];
+      await importImages(this.initPid, all, this.#layoutDirectory());
+    });
+    await Promise.all([importing, ...started.values()]);
     await this.#recordImages(images);
+    const stopped = await waitFor("the node to be ready", nodeTimeout, () => this.#node(), signal);
+    if (stopped !== "ready") throw componentError(this.stateDirectory, stopped, "It ended.");
+  }
+
+  /** `ready` if pods can be made, the name of a component that has stopped, or neither. */
+  async #node(): Promise<string | undefined> {
+    const stopped = Object.entries(this.componentStates()).find(([, running]) => !running);
+    if (stopped !== undefined) return stopped[0];
     const kubectl = join(this.tools.kubernetes.directory, "kubectl");
-    const jsonPath = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}';
-    const query = ["get", "node", nodeName, "--output", jsonPath];
-    const ready = async (): Promise<boolean> => (await this.execInside(kubectl, query)) === "True";
-    await waitFor("the node to be ready", nodeTimeout, ready, signal);
+    // A pod needs the service account too, which a controller makes some time after the namespace.
+    const objects = ["get", `node/${nodeName}`, "serviceaccount/default", "--namespace=default"];
+    const readiness = 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}';
+    const answer = await this.execInside(kubectl, [...objects, "--output", readiness]);
+    return answer.trim() === "True" ? "ready" : undefined;
   }
 
   /**

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { LocalError } from "./local-error.ts";
 
 /** Identifies a process for good: ids are used again, start times (in clock ticks) are not. */
 export interface ProcessIdentity {
@@ -87,9 +88,8 @@ export async function waitFor<T>(
       failure = error;
     }
     if (performance.now() > deadline) {
-      throw new Error(`Waited ${timeoutMilliseconds / 1000} s in vain for ${what}.`, {
-        cause: failure,
-      });
+      const why = failure instanceof Error ? ` ${failure.message}` : "";
+      throw new LocalError(`Waited ${timeoutMilliseconds / 1000} s in vain for ${what}.${why}`);
     }
     signal?.throwIfAborted();
     await delay(pollMilliseconds);

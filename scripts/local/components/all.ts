@@ -6,7 +6,7 @@ import { kubelet, kubeProxy } from "./node.ts";
 import { postgres } from "./postgres.ts";
 
 /**
- * Every component of a local environment.
+ * Every component of a local environment, each behind those it needs.
  *
  * @param sandboxImage image of the container that holds a pod's namespaces.
  */
@@ -22,4 +22,25 @@ export function components(sandboxImage: string): Component[] {
     clusterDns,
     postgres,
   ];
+}
+
+/**
+ * Starts components side by side, each as soon as those it needs are started.
+ *
+ * @param list components, each behind those it needs.
+ * @returns by name, when each is started.
+ */
+export function startSideBySide(
+  list: readonly Component[],
+  start: (name: string) => Promise<void>,
+): ReadonlyMap<string, Promise<void>> {
+  const started = new Map<string, Promise<void>>();
+  for (const { name, needs = [] } of list) {
+    const needed = Promise.all(needs.map(async (other) => started.get(other)));
+    started.set(
+      name,
+      needed.then(() => start(name)),
+    );
+  }
+  return started;
 }

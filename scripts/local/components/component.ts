@@ -23,6 +23,8 @@ export interface ComponentContext {
 /** One long-running program of the environment. */
 export interface Component {
   readonly name: string;
+  /** Names of the components that must answer before it starts, because it ends without them. */
+  readonly needs?: readonly string[];
   /** Writes its configuration files and returns its command line. */
   prepare(context: ComponentContext): Promise<readonly [string, ...string[]]>;
   /** Whether it answers; asked until it does. A component without this is ready when it runs. */
@@ -119,23 +121,29 @@ export async function startComponent(
 }
 
 async function awaitReady(context: ComponentContext, component: Component): Promise<void> {
-  const { initPid, stateDirectory, signal } = context;
+  const { initPid, signal } = context;
   const { name } = component;
   const look = async (): Promise<"ready" | "ended" | undefined> => {
     if (componentPid(initPid, name) === undefined) return "ended";
     return (await (component.ready?.(context) ?? true)) ? "ready" : undefined;
   };
-  const file = logFile(stateDirectory, name);
-  const failure = (how: string): string =>
-    `${name} ${how}. The end of ${file}:\n${logTail(stateDirectory, name)}`;
   let state: "ready" | "ended";
   try {
     state = await waitFor(`${name} to be ready`, readyTimeout, look, signal);
   } catch (error) {
     signal?.throwIfAborted();
-    throw new LocalError(failure((error as Error).message));
+    throw componentError(context.stateDirectory, name, (error as Error).message);
   }
-  if (state === "ended") throw new LocalError(failure("ended instead of running"));
+  if (state === "ended") throw componentError(context.stateDirectory, name, "It ended.");
+}
+
+/** An error about a component, with the end of its log. */
+export function componentError(stateDirectory: string, name: string, what: string): LocalError {
+  const file = logFile(stateDirectory, name);
+  return new LocalError(
+    `${name} does not run as it should. ${what} The end of ${file}:\n` +
+      logTail(stateDirectory, name),
+  );
 }
 
 /**

@@ -71,6 +71,7 @@ export const apiServer: Component = {
 /** The controllers, among them those of Deployments, Jobs, EndpointSlices and namespaces. */
 export const controllerManager: Component = {
   name: "kube-controller-manager",
+  needs: [apiServer.name],
   prepare: (context) =>
     Promise.resolve([
       program(context, "kube-controller-manager"),

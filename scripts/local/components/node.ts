@@ -1,15 +1,11 @@
-import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { insidePath, nodeAddress, podNetwork } from "../namespaces.ts";
-import { waitFor } from "../processes.ts";
+import { nodeAddress, podNetwork } from "../namespaces.ts";
 import { containerdSocket } from "./containerd.ts";
 import type { Component, ComponentContext } from "./component.ts";
 
 /** Name of the environment's only node. */
 export const nodeName = "node0";
-
-const runtimeTimeout = 30_000;
 
 async function writeConfiguration(
   context: ComponentContext,
@@ -26,10 +22,8 @@ async function writeConfiguration(
 /** The kubelet. */
 export const kubelet: Component = {
   name: "kubelet",
+  needs: ["containerd"],
   async prepare(context) {
-    // The kubelet asks for the API server again and again, but ends without a container runtime.
-    const socket = insidePath(context.initPid, containerdSocket);
-    await waitFor("containerd to listen", runtimeTimeout, () => existsSync(socket), context.signal);
     const authority = join(context.stateDirectory, "pki", "ca.crt");
     const configuration = await writeConfiguration(context, "kubelet", {
       apiVersion: "kubelet.config.k8s.io/v1beta1",
@@ -73,6 +67,7 @@ export const kubelet: Component = {
 /** kube-proxy, which makes the Services' addresses work. */
 export const kubeProxy: Component = {
   name: "kube-proxy",
+  needs: ["kube-apiserver"],
   async prepare(context) {
     const configuration = await writeConfiguration(context, "kube-proxy", {
       apiVersion: "kubeproxy.config.k8s.io/v1alpha1",
