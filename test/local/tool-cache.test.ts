@@ -58,26 +58,34 @@ describe("a cached directory", () => {
 
 describe("a lock", () => {
   it("held by a process that is killed is free at once", async () => {
+    const lock = `killed-holder-test-${process.pid}`; // another run of this test has its own
     const module = join(import.meta.dirname, "../../scripts/local/tools/tool-cache.ts");
     const program = `
       import { withLock } from ${JSON.stringify(module)};
-      await withLock("killed-holder-test", () => new Promise(() => {
+      await withLock(${JSON.stringify(lock)}, () => new Promise(() => {
         process.stdout.write("held");
         setInterval(() => {}, 1000);
       }));`;
     const holder = spawn(process.execPath, ["--input-type=module", "--eval", program]);
-    await new Promise((resolve) => holder.stdout.once("data", resolve));
+    let errors = "";
+    holder.stderr.on("data", (data: Buffer) => (errors += data.toString()));
+    await new Promise<void>((resolve, reject) => {
+      holder.stdout.once("data", () => resolve());
+      holder.once("close", (code) => reject(new Error(`ended with code ${code}: ${errors}`)));
+    });
     const waiting = vi.fn();
-    const entered = withLock("killed-holder-test", () => Promise.resolve("entered"), waiting);
+    const entered = withLock(lock, () => Promise.resolve("entered"), waiting);
     await vi.waitFor(() => expect(waiting).toHaveBeenCalled());
     holder.kill("SIGKILL");
     expect(await entered).toBe("entered");
   });
 
   it("is released when its action fails", async () => {
-    await expect(withLock("failing-test", () => Promise.reject(new Error("no")))).rejects.toThrow();
+    await expect(
+      withLock(`failing-test-${process.pid}`, () => Promise.reject(new Error("no"))),
+    ).rejects.toThrow();
     const waiting = vi.fn();
-    await withLock("failing-test", () => Promise.resolve(), waiting);
+    await withLock(`failing-test-${process.pid}`, () => Promise.resolve(), waiting);
     expect(waiting).not.toHaveBeenCalled();
   });
 });
