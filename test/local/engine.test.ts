@@ -3,7 +3,7 @@ import type { AddressInfo, Server } from "node:net";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { startPostgres } from "../lib/postgres.ts";
 import type { TestPostgres } from "../lib/postgres.ts";
 import { createEngineStack, endOf } from "./engine-stack.ts";
@@ -231,7 +231,7 @@ async function silentServer(): Promise<{ server: Server; port: number; connected
   return { server, port: (server.address() as AddressInfo).port, connected };
 }
 
-describe("Ctrl-C", () => {
+describe("an update that waits", () => {
   const isRunning = (pid: number) => {
     try {
       process.kill(pid, 0);
@@ -240,12 +240,15 @@ describe("Ctrl-C", () => {
       return false;
     }
   };
-  let silent: Awaited<ReturnType<typeof silentServer>> | undefined;
+  let silent: Awaited<ReturnType<typeof silentServer>>;
 
-  afterEach(() => silent?.server.close());
-
-  it("ends an operation that waits, and the program with it", async () => {
+  beforeEach(async () => {
     silent = await silentServer();
+  });
+  afterEach(() => silent.server.close());
+
+  /** Starts an update that waits for a server which never answers, by a program that never ends by itself. */
+  async function startWaiting() {
     stack.write(
       program(
         `
@@ -262,15 +265,25 @@ describe("Ctrl-C", () => {
     await silent.connected;
     const pid = Number(readFileSync(join(stack.directory, "program.pid"), "utf8"));
     expect(isRunning(pid)).toBe(true);
+    return { child, ended, pid };
+  }
+
+  it("ends at Ctrl-C, and the program with it; the next one goes on from there", async () => {
+    const { child, ended, pid } = await startWaiting();
     child.kill("SIGINT");
     const { code, output } = await ended;
     expect(code).not.toBe(0);
     expect(output).toContain("cancelled");
     await vi.waitFor(() => expect(isRunning(pid)).toBe(false), 5_000);
-    // No lock and no half-done operation is left behind: the next command works.
     stack.write(program(""));
     const next = await stack.run("up", "--yes", "--skip-preview");
     expect(next.output).not.toContain("error:");
     expect(next.code).toBe(0);
+  }, 60_000);
+
+  it("leaves no process behind when the engine is killed", async () => {
+    const { child, pid } = await startWaiting();
+    child.kill("SIGKILL");
+    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), 5_000);
   }, 60_000);
 });
