@@ -86,6 +86,10 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalResu
       leftBehind,
       inventory: options.inventory,
     });
+  } catch (error) {
+    // Ctrl-C also reaches the commands that run: what they say of it is no news.
+    signal.throwIfAborted();
+    throw error;
   } finally {
     await stack.end();
     if (destroyed) await ready.cleanUp();

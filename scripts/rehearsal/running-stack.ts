@@ -93,8 +93,8 @@ export class RunningStack {
     const end = performance.now() + seconds * 1000;
     for (let left = seconds * 1000; left > 0; left = end - performance.now()) {
       const failure = this.#observer.failure ?? this.#load?.failure;
-      if (failure !== undefined) throw new Error(failure);
       this.#signal.throwIfAborted();
+      if (failure !== undefined) throw new Error(failure);
       await delay(Math.min(left, 250));
     }
   }

@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { namespaceName } from "../../infra/rollout/names.ts";
+import { exitCodes, VerbError } from "../lib/verb.ts";
 import type { Environment } from "../local/environment.ts";
 
 /** How a command ended. */
@@ -20,16 +21,11 @@ export interface StackPlace {
   readonly directory: string;
 }
 
-/** A command that was to succeed did not. */
-export class CommandError extends Error {
-  override readonly name = "CommandError";
-  readonly result: CommandResult;
-
-  constructor(command: readonly string[], result: CommandResult) {
-    const lines = result.output.trimEnd().split("\n").slice(-40).join("\n");
-    super(`\`${command.join(" ")}\` ended with code ${result.code}:\n${lines}`);
-    this.result = result;
-  }
+/** A command that was to succeed did not; the message holds the end of its output. */
+function commandError(command: readonly string[], result: CommandResult): VerbError {
+  const lines = result.output.trimEnd().split("\n").slice(-40).join("\n");
+  const what = `\`${command.join(" ")}\` ended with code ${result.code}`;
+  return new VerbError(exitCodes.infrastructure, `${what}:\n${lines}`);
 }
 
 /** The commands that a person types to work on a stack, run inside the local environment. */
@@ -141,7 +137,7 @@ export class StackCommands {
     });
     const seconds = (performance.now() - began) / 1000;
     const result = { code, output: lines.join("\n"), seconds };
-    if (code !== 0 && !mayFail) throw new CommandError(command, result);
+    if (code !== 0 && !mayFail) throw commandError(command, result);
     return result;
   }
 }

@@ -1,0 +1,185 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { startPostgres, type TestPostgres } from "../lib/postgres.ts";
+import { listedIds, PoolCaller, setFaults } from "./pool-caller.ts";
+import { startPool, startReadyPool, type PoolProcess } from "./pool-process.ts";
+
+let postgres: TestPostgres;
+let v1: PoolProcess;
+let v2: PoolProcess;
+let caller: PoolCaller;
+let sessions = 0;
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  await postgres.createDatabase("pool");
+  // Both at once: they agree on who creates the tables.
+  [v1, v2] = await Promise.all([
+    startReadyPool("v1", postgres.url("pool")),
+    startReadyPool("v2", postgres.url("pool")),
+  ]);
+});
+
+afterAll(async () => {
+  await Promise.all([v1.kill(), v2.kill()]);
+  await postgres.stop();
+});
+
+beforeEach(() => {
+  caller = new PoolCaller(`session-${++sessions}`);
+});
+
+describe("dispatch", () => {
+  const overlap = async (pool: PoolProcess): Promise<number> => {
+    await caller.create(pool, "p");
+    await setFaults(pool, { latency_ms: 100 });
+    try {
+      const answers = await Promise.all([1, 2, 3, 4].map(() => caller.execute(pool, "p")));
+      const waits = answers.map((answer) => Number(answer.headers.get("x-queue-ms")));
+      return waits.filter((wait) => wait < 50).length;
+    } finally {
+      await setFaults(pool, {});
+    }
+  };
+
+  it("is serial in V1: one starts at once, the others wait", async () => {
+    expect(await overlap(v1)).toBe(1);
+  });
+
+  it("is concurrent in V2: all start at once", async () => {
+    expect(await overlap(v2)).toBe(4);
+  });
+
+  it("answers 429 beyond the queue and 504 to those that waited or ran too long", async () => {
+    const narrow = await startReadyPool("v1", postgres.url("pool"), {
+      POOL_MAX_QUEUE: "1",
+      POOL_CHECKOUT_TIMEOUT_MS: "100",
+      POOL_OPERATION_TIMEOUT_MS: "300",
+    });
+    await caller.create(narrow, "p");
+    await setFaults(narrow, { latency_ms: 60_000 });
+    const answers = await Promise.all([1, 2, 3].map(() => caller.execute(narrow, "p")));
+    expect(answers.map((answer) => answer.body.error?.code).sort()).toEqual([
+      "checkout_timeout",
+      "operation_timeout",
+      "queue_full",
+    ]);
+    await narrow.kill();
+  });
+});
+
+describe("fault switches", () => {
+  it("fail the share of operations they are told to", async () => {
+    await caller.create(v2, "p");
+    await setFaults(v2, { error_rate: 1 });
+    const failed = await caller.execute(v2, "p");
+    await setFaults(v2, {});
+    expect([failed.status, failed.body.error?.code]).toEqual([500, "internal"]);
+    expect(failed.headers.get("x-pool-version")).toBe("v2");
+    expect((await caller.execute(v2, "p")).status).toBe(200);
+  });
+
+  it("crash the process with what is in flight", async () => {
+    const victim = await startReadyPool("v2", postgres.url("pool"));
+    await expect(setFaults(victim, { crash: true })).rejects.toThrow();
+    expect(await victim.exit).toBe(70);
+  });
+
+  it("do not exist unless they are enabled, and refuse what they do not know", async () => {
+    expect(await setFaults(v1, { error_rat: 1 })).toBe(400);
+    const production = await startPool("v2", postgres.url("pool"), {
+      POOL_FAULTS_ENABLED: "false",
+    });
+    expect(await setFaults(production, { error_rate: 1 })).toBe(404);
+    await production.kill();
+  });
+});
+
+describe("metrics", () => {
+  it("count requests by operation and code, with the pool's version", async () => {
+    await caller.call(v1, "GET", "/v1/health");
+    const text = await (await fetch(`${v1.adminUrl}/metrics`)).text();
+    const sample = (name: string, ...labels: string[]): number =>
+      Number(
+        text
+          .split("\n")
+          .find((line) => line.startsWith(`${name}{`) && labels.every((it) => line.includes(it)))
+          ?.split(" ")
+          .at(-1),
+      );
+    const version = 'pool_version="v1"';
+    expect(
+      sample("pool_requests_total", 'operation="health"', 'code="200"', version),
+    ).toBeGreaterThan(0);
+    expect(
+      sample("pool_request_duration_seconds_bucket", 'le="0.2"', 'operation="execute"', version),
+    ).toBeGreaterThan(0);
+    expect(sample("pool_workers", 'state="ready"', version)).toBe(1);
+  });
+});
+
+describe("SIGTERM", () => {
+  it("fails readiness at once, still serves, finishes what is in flight and ends with 0", async () => {
+    const pool = await startReadyPool("v2", postgres.url("pool"), { POOL_SETTLE_S: "0.5" });
+    const ready = async (): Promise<number> => (await fetch(`${pool.url}/readyz`)).status;
+    expect(await ready()).toBe(200);
+    await caller.create(pool, "p");
+    await setFaults(pool, { latency_ms: 900 });
+    const inFlight = caller.execute(pool, "p");
+    await expect
+      .poll(async () => (await caller.call(pool, "GET", "/v1/health")).body["workers"])
+      .toMatchObject({ busy: 1 });
+    pool.process.kill("SIGTERM");
+    await pool.logged("settling");
+    expect(await ready()).toBe(503);
+    expect((await caller.call(pool, "GET", "/v1/health")).body["status"]).toBe("draining");
+    await setFaults(pool, {});
+    expect((await caller.execute(pool, "p")).status).toBe(200);
+    await pool.logged("draining");
+    const last = await inFlight;
+    expect([last.status, last.headers.get("connection")]).toEqual([200, "close"]);
+    expect(await pool.exit).toBe(0);
+  });
+});
+
+describe("start-up", () => {
+  it("refuses settings it cannot read", async () => {
+    await expect(startPool("v1", "mysql://x")).rejects.toThrow("ended with 1");
+    await expect(startPool("v1", postgres.url(), { POOL_WORKERS: "many" })).rejects.toThrow();
+  });
+});
+
+describe("without its database", () => {
+  it("refuses what must be stored, serves what it knows, and goes on once the database is back", async () => {
+    await caller.create(v1, "p");
+    await caller.execute(v1, "p");
+    await postgres.pause();
+    try {
+      const refused = [
+        await caller.create(v1, "q"),
+        await caller.execute(v1, "p", { "idempotency-key": "k" }),
+        await caller.execute(v1, "never-seen"),
+        await caller.call(v1, "DELETE", "/v1/programs/p"),
+      ];
+      for (const answer of refused) {
+        expect(answer.status).toBe(503);
+        expect(answer.body.error).toMatchObject({ code: "pool_unavailable", retryable: true });
+      }
+      expect((await caller.execute(v1, "p")).status).toBe(200);
+      const listed = await caller.call(v1, "GET", "/v1/programs");
+      expect([listedIds(listed), listed.body["stale"]]).toEqual([["p"], true]);
+      expect((await caller.call(v1, "GET", "/v1/health")).status).toBe(200);
+      expect((await fetch(`${v1.url}/readyz`)).status).toBe(200);
+
+      const starting = await startPool("v2", postgres.url("pool"));
+      expect((await fetch(`${starting.url}/readyz`)).status).toBe(503);
+      expect((await caller.create(starting, "q")).body.error?.code).toBe("not_ready");
+      await postgres.resume();
+      await starting.logged("serving");
+      await starting.kill();
+    } finally {
+      await postgres.resume();
+    }
+    expect((await caller.create(v1, "q")).status).toBe(201);
+    expect((await caller.execute(v2, "q", { "idempotency-key": "k" })).status).toBe(200);
+  });
+});
