@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startPostgres, type TestPostgres } from "../lib/postgres.ts";
 import { definition, listedIds, PoolCaller, setFaults, type PoolAnswer } from "./pool-caller.ts";
-import { startReadyPool, type PoolProcess } from "./pool-process.ts";
+import { killAllPools, startReadyPool, type PoolProcess } from "./pool-process.ts";
 import { runProgram } from "./program.ts";
 
 let postgres: TestPostgres;
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([v1.kill(), v2.kill()]);
+  await killAllPools();
   await postgres.stop();
 });
 

@@ -17,6 +17,13 @@ export interface PoolProcess {
   kill(): Promise<void>;
 }
 
+const running = new Set<PoolProcess>();
+
+/** Ends all pools that this file has started, those of tests that failed half-way included. */
+export async function killAllPools(): Promise<void> {
+  await Promise.all([...running].map((pool) => pool.kill()));
+}
+
 /** Starts `v1.ts` or `v2.ts` with free ports and waits until it listens. */
 export async function startPool(
   version: "v1" | "v2",
@@ -52,7 +59,7 @@ export async function startPool(
   });
   void exit.then((code) => ports.reject(new Error(`The pool ended with ${code}.`)));
   const { port, adminPort } = await ports.promise;
-  return {
+  const pool: PoolProcess = {
     process: child,
     url: `http://127.0.0.1:${port}`,
     adminUrl: `http://127.0.0.1:${adminPort}`,
@@ -61,8 +68,11 @@ export async function startPool(
     async kill() {
       child.kill("SIGKILL");
       await exit;
+      running.delete(pool);
     },
   };
+  running.add(pool);
+  return pool;
 }
 
 interface Deferred<T> {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startPostgres, type TestPostgres } from "../lib/postgres.ts";
 import { listedIds, PoolCaller, setFaults } from "./pool-caller.ts";
-import { startPool, startReadyPool, type PoolProcess } from "./pool-process.ts";
+import { killAllPools, startPool, startReadyPool, type PoolProcess } from "./pool-process.ts";
 
 let postgres: TestPostgres;
 let v1: PoolProcess;
@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([v1.kill(), v2.kill()]);
+  await killAllPools();
   await postgres.stop();
 });
 

@@ -14,7 +14,7 @@ import type {
   Verification,
 } from "../../scripts/rehearsal/records.ts";
 import { startPostgres, type TestPostgres } from "../lib/postgres.ts";
-import { startReadyPool, type PoolProcess } from "../pool/pool-process.ts";
+import { killAllPools, startReadyPool, type PoolProcess } from "../pool/pool-process.ts";
 
 /** A load process, and everything it has told. */
 class LoadProcess {
@@ -69,7 +69,7 @@ describe("a load on a pool", () => {
   });
 
   afterAll(async () => {
-    await pool.kill();
+    await killAllPools();
     await postgres.stop();
   });
 
