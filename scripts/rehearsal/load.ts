@@ -23,6 +23,7 @@ class Load {
   readonly #emit: (message: LoadMessage) => void;
   readonly #inFlight = new Set<Promise<unknown>>();
   #stopped = false;
+  #clock = { planMs: 0, atMs: Date.now(), pace: 1 };
 
   constructor(settings: LoadSettings, emit: (message: LoadMessage) => void) {
     this.#settings = settings;
@@ -32,22 +33,39 @@ class Load {
 
   /** Sends each arrival at its planned time until `stop`, whatever became of earlier ones. */
   run(): void {
-    const began = Date.now();
+    this.#clock.atMs = Date.now();
     const arrivals = planArrivals(this.#settings.shape);
     let next = arrivals.next().value;
     const sendDue = (): void => {
       if (this.#stopped) return;
-      for (const now = Date.now() - began; next.atMs <= now; next = arrivals.next().value) {
+      for (const now = this.#planTime(); next.atMs <= now; next = arrivals.next().value) {
         const { session, keyed } = next;
         const sessionId = session === undefined ? undefined : `${this.#settings.name}-${session}`;
         const begun = this.#factory.begin(next, sessionId);
-        const work = this.#perform(begun, sessionId, keyed, began + next.atMs);
+        const work = this.#perform(begun, sessionId, keyed, this.#dueAt(next.atMs));
         this.#inFlight.add(work);
         void work.finally(() => this.#inFlight.delete(work));
       }
-      setTimeout(sendDue, Math.max(0, began + next.atMs - Date.now()));
+      setTimeout(sendDue, Math.max(0, this.#dueAt(next.atMs) - Date.now()));
     };
     sendDue();
+  }
+
+  /** From now on the plan runs three times as fast. */
+  hurry(): void {
+    this.#clock = { planMs: this.#planTime(), atMs: Date.now(), pace: 3 };
+  }
+
+  /** Milliseconds of the plan that are over by now. */
+  #planTime(): number {
+    const { planMs, atMs, pace } = this.#clock;
+    return planMs + (Date.now() - atMs) * pace;
+  }
+
+  /** When an arrival of the plan is due. */
+  #dueAt(arrivalMs: number): number {
+    const { planMs, atMs, pace } = this.#clock;
+    return Math.round(atMs + (arrivalMs - planMs) / pace);
   }
 
   /** Ends the arrivals and waits for the answers that are due. */
@@ -142,7 +160,8 @@ const load = new Load(settings, write);
 load.run();
 for await (const line of createInterface({ input: process.stdin })) {
   const { command } = JSON.parse(line) as LoadCommand;
-  if (command === "stop") await load.stop();
+  if (command === "hurry") load.hurry();
+  else if (command === "stop") await load.stop();
   else await load.verify();
   flush();
 }

@@ -59,6 +59,8 @@ export type LoadMessage = RequestRecord | Verification | { readonly type: "stopp
 
 /** A line that the load process reads. */
 export type LoadCommand =
+  /** Sends the rest of the plan three times as fast; no answer. */
+  | { readonly command: "hurry" }
   /** Sends nothing more, answers `stopped` once nothing is in flight. */
   | { readonly command: "stop" }
   /** Looks for every program, answers with a verification; the process ends. */

@@ -106,6 +106,24 @@ describe("a load on a pool", () => {
     expect(load.records.some(({ verdict }) => verdict === "programMissing")).toBe(true);
     expect(await load.end()).toBe(0);
   });
+
+  it("goes on three times as fast from where it is when it is told to hurry", async () => {
+    const load = new LoadProcess({ baseUrl: pool.url });
+    await load.read(300);
+    const toldAt = Date.now();
+    load.send("hurry");
+    await load.read(900);
+    load.send("stop");
+    expect(await load.read()).toEqual({ type: "stopped" });
+    const planned = load.records.map(({ intendedAt }) => intendedAt).sort((a, b) => a - b);
+    const meanGap = (times: readonly number[]) =>
+      ((times.at(-1) ?? 0) - (times[0] ?? 0)) / (times.length - 1);
+    const before = meanGap(planned.filter((time) => time < toldAt));
+    const after = meanGap(planned.filter((time) => time > toldAt + 100));
+    expect(before / after).toBeGreaterThan(2);
+    expect(before / after).toBeLessThan(4.5);
+    expect(await load.end()).toBe(0);
+  });
 });
 
 describe("a load on something broken", () => {
