@@ -10,8 +10,8 @@ import {
 /** What the engine asks for when it previews a stack. */
 function request(options: Record<string, string | boolean> = { typescript: false }) {
   const info = new language.ProgramInfo();
-  info.setRootDirectory("/work");
-  info.setProgramDirectory("/work/infra");
+  info.setRootDirectory("/srv/stack");
+  info.setProgramDirectory("/srv/stack/infra");
   info.setEntryPoint("index.ts");
   info.setOptions(struct.Struct.fromJavaScript(options));
   const run = new language.RunRequest();
@@ -20,7 +20,7 @@ function request(options: Record<string, string | boolean> = { typescript: false
   run.setProject("pool-migration");
   run.setStack("dev");
   run.setOrganization("organization");
-  run.setPwd("/work/infra");
+  run.setPwd("/srv/stack/infra");
   run.setParallel(16);
   run.setDryrun(true);
   run.getConfigMap().set("pool-migration:stage", "p5").set("pool-migration:token", "hush");
@@ -39,8 +39,8 @@ describe("the stand-in language host", () => {
       "--project=pool-migration",
       "--stack=dev",
       "--organization=organization",
-      "--pwd=/work/infra",
-      "--root-directory=/work",
+      "--pwd=/srv/stack/infra",
+      "--root-directory=/srv/stack",
       "--parallel=16",
       "--dry-run",
       "index.ts",
