@@ -105,15 +105,16 @@ function passOnControllers(directory: string): void {
 }
 
 /**
- * Gives a group the processor time of many processes. By default a whole cluster would count as one
- * process against each of the machine's others, and a few busy ones would stop its health checks.
+ * Gives a group twice the weight of a session outside. By default a whole cluster would count as one
+ * process, and a few busy ones would stop its health checks; much more would starve the engine, which
+ * works outside the group while the cluster is under load.
  */
 function raiseProcessorWeight(group: string): void {
   // Defaults: 1024 shares in version 1, a weight of 100 in version 2; where a file is absent, another
   // hierarchy has the controller.
   for (const [file, value] of [
-    ["cpu.shares", "16384"],
-    ["cpu.weight", "1600"],
+    ["cpu.shares", "2048"],
+    ["cpu.weight", "200"],
   ] as const) {
     if (existsSync(join(group, file))) writeFileSync(join(group, file), value);
   }
