@@ -142,6 +142,7 @@ describe("at p5", () => {
     // V1's share has nobody to serve it, and the load tells that.
     expect(totals.outcomes.lost).toBeGreaterThan(100);
     expect(totals).toMatchObject({ mispredicted: 0, wronglyServed: 0, fallbacks: 0 });
+    expect(secondsWithout(trial, brokenAt + 1000, repairedAt, servedByV1)).not.toEqual([]);
     const rateOfV2 = (from: number, to: number): number =>
       records.filter(
         ({ pool, intendedAt }) => pool === "v2" && intendedAt >= from && intendedAt < to,

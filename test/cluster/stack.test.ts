@@ -20,12 +20,15 @@ afterAll(async () => {
 it("the preview of a stage step is a handful of lines that name the percentages", async () => {
   const { commands } = test.stack;
   await commands.setConfig({ stage: "p25" });
-  const { output } = await commands.preview(["--diff"]);
-  const lines = output.split("\n").filter((line) => line.trim() !== "");
-  expect(output).toMatch(/percentage: "10" => "25"/);
-  expect(output).toMatch(/stage {5}: "p10" => "p25"/);
-  expect(lines.length).toBeLessThan(30);
+  const short = await commands.preview();
+  const detailed = await commands.preview(["--diff"]);
   await commands.setConfig({ stage: "p10" });
+  for (const { output } of [short, detailed]) {
+    expect(output).toMatch(/~ percentage +: 10 => 25/);
+    expect(output).toMatch(/Resources:\n +~ 1 to update\n/);
+    expect(output.split("\n").filter((line) => line.trim() !== "").length).toBeLessThan(30);
+  }
+  expect(detailed.output).toMatch(/~ percentage: "10" => "25"/);
 });
 
 it("a second up changes nothing", async () => {
