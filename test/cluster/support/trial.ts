@@ -80,6 +80,19 @@ export function secondsWithout(
   return Array.from({ length: seconds }, (_, second) => second).filter((it) => !good.has(it));
 }
 
+/** Requests whose answer arrived in a span: one planned before it may have been repeated until then. */
+export function answeredIn(
+  { records }: Trial,
+  from: number,
+  to: number,
+  condition: (record: RequestRecord) => boolean,
+): RequestRecord[] {
+  return records.filter((record) => {
+    const answeredAt = record.intendedAt + record.durationMs;
+    return answeredAt >= from && answeredAt < to && condition(record);
+  });
+}
+
 /** The request was answered by V1, and not with an error of its own. */
 export function servedByV1({ pool, status }: RequestRecord): boolean {
   return pool === "v1" && status < 500;
