@@ -13,7 +13,16 @@ export const objectNames = {
   router: "router",
   /** Secret with the keys `agent` and, where the override header is in use, `override`. */
   routerTokens: "router-tokens",
+  /** Service that callers use; its selector says whether they come through the router. */
+  pool: "pool",
+  /** ConfigMap with the flags that both pools read. */
+  poolFlags: "pool-flags",
+  /** Workload that watches the migration; also its ServiceAccount. */
+  guard: "guard",
 } as const;
+
+/** Port on which a pool of the full contract has its probes and metrics, out of the callers' reach. */
+export const poolAdminPort = 9090;
 
 /** Name of a side's Deployment, headless Service and ServiceAccount. */
 export function poolName(side: Side): "pool-v1" | "pool-v2" {
