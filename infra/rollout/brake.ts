@@ -80,7 +80,7 @@ export function observeBrake(
         engagements.set(engagement.id, engagement);
       }
     }
-    for (const id of [...engagements.keys()].filter((candidate) => releases(data, candidate))) {
+    for (const id of [...engagements.keys()].filter((candidate) => isReleased(data, candidate))) {
       engagements.delete(id);
     }
   }
@@ -131,6 +131,17 @@ export function newEngagementId(now: Date, random: number = Math.random()): stri
   return `${time}-${suffix}`;
 }
 
+/** Whether an id is one that programs may give: a usable key, and not a name with a meaning of its own. */
+export function isOwnEngagementId(id: string): boolean {
+  return ownIdPattern.test(id) && id !== anonymousId && id !== absentId;
+}
+
+/** Whether the content of the ConfigMap releases an id. */
+export function isReleased(data: Readonly<Record<string, string>>, id: string): boolean {
+  if (id === anonymousId && Object.hasOwn(data, engagedKey)) return false;
+  return Object.hasOwn(data, releasedPrefix + id);
+}
+
 const unknownText = "unknown";
 
 const absentEngagement: Engagement = {
@@ -146,11 +157,6 @@ function engagementsIn(data: Readonly<Record<string, string>>): readonly Engagem
     if (!key.startsWith(engagedPrefix)) return [];
     return [{ id: key.slice(engagedPrefix.length), ...parseRecord(value) }];
   });
-}
-
-function releases(data: Readonly<Record<string, string>>, id: string): boolean {
-  if (id === anonymousId && Object.hasOwn(data, engagedKey)) return false;
-  return Object.hasOwn(data, releasedPrefix + id);
 }
 
 /** Whoever breaks the glass writes a reason, a record or nothing: all of it engages. */

@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { AgentReport } from "../../../infra/rollout/agent-report.ts";
+import type { DirectBrakeRequest } from "../../../infra/rollout/direct-brake.ts";
 import type { RouterFiles } from "../../../infra/rollout/envoy-bootstrap.ts";
 import { routerFiles } from "../../../infra/rollout/envoy-bootstrap.ts";
 import { objectNames } from "../../../infra/rollout/names.ts";
@@ -12,6 +13,7 @@ import { ClusterWatch } from "./cluster-watch.ts";
 import { DecisionAccount } from "./decision-account.ts";
 import type { Target } from "./desired-rollout.ts";
 import { DesiredRollout } from "./desired-rollout.ts";
+import type { DirectEngagement } from "./direct-brake.ts";
 import { sameHeader } from "../../../infra/rollout/rollout-record.ts";
 import type { EnvoyView } from "./envoy-admin.ts";
 import { EnvoyAdmin } from "./envoy-admin.ts";
@@ -108,12 +110,13 @@ export class RouterAgent {
    * @throws Error when the port is taken or Envoy refuses the first configuration
    */
   async start(): Promise<void> {
-    const { settings, agentToken } = this.options;
+    const { settings, agentToken, brakeToken } = this.options;
     const metrics = agentMetrics(() => this.report());
     this.server = await serveHttp({
       address: settings.bindAddress,
       port: settings.ports.agent,
       token: agentToken,
+      brake: brakeToken === undefined ? undefined : { token: brakeToken, engage: this.engage },
       report: () => this.report(),
       metrics: () => metrics.metrics(),
       started: () => this.applier !== undefined,
@@ -154,6 +157,19 @@ export class RouterAgent {
       apiServer: this.cluster.report,
     };
   }
+
+  /** Engages without the API server; only the ConfigMap can release. */
+  private readonly engage = (request: DirectBrakeRequest): DirectEngagement => {
+    const result = this.desired.engage({ ...request, when: new Date().toISOString() });
+    if (result === "released") return { outcome: "released" };
+    // What is held already is stored once more: the first attempt may have failed at that.
+    const problem = result === "engaged" ? this.changed(true) : this.save(true);
+    if (problem !== undefined) return { outcome: "notStored", problem };
+    const answer = { id: request.id, engaged: true as const, stage: this.desired.commanded.stage };
+    const applied = this.view?.applied;
+    const shown = applied === undefined ? {} : { appliedPercentage: applied.percentage };
+    return { outcome: "engaged", answer: { ...answer, ...shown } };
+  };
 
   private restoredState(): AgentState {
     try {
@@ -198,10 +214,14 @@ export class RouterAgent {
     return this.routeFiles.writeFirst(target, pod, envoyBinary);
   }
 
-  /** Something was observed: stores it, lowers at once, and lets the loop do the rest. */
-  private changed(durable: boolean): void {
+  /**
+   * Something was observed: stores it, lowers at once, and lets the loop do the rest.
+   *
+   * @returns why it could not be stored
+   */
+  private changed(durable: boolean): string | undefined {
     Object.assign(this.state, this.desired.remembered);
-    this.save(durable);
+    const problem = this.save(durable);
     if (durable) this.log.warn({ brake: this.desired.brakeReport }, "the brake changed");
     try {
       this.applier?.lower(this.desired.target);
@@ -215,6 +235,7 @@ export class RouterAgent {
     this.changedAt = Date.now();
     this.lookedAt = 0;
     this.wake.abort();
+    return problem;
   }
 
   private async loop(): Promise<void> {
@@ -257,13 +278,15 @@ export class RouterAgent {
     this.applied = applied;
   }
 
-  private save(durable: boolean): void {
+  private save(durable: boolean): string | undefined {
     this.savedAt = Date.now();
     try {
       writeState(this.files.state, this.state, durable);
+      return undefined;
     } catch (error) {
       // Lowering traffic does not wait for a disk.
       this.log.error({ error: String(error) }, "the state cannot be stored");
+      return String(error);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { AgentReport } from "../../../infra/rollout/agent-report.ts";
 import type { Engagement } from "../../../infra/rollout/brake.ts";
-import { observeBrake } from "../../../infra/rollout/brake.ts";
+import { isReleased, observeBrake } from "../../../infra/rollout/brake.ts";
 import { effectivePercentage } from "../../../infra/rollout/percentage.ts";
 import type { RolloutHeader, RolloutRecord } from "../../../infra/rollout/rollout-record.ts";
 import { formatRevision, parseRolloutData } from "../../../infra/rollout/rollout-record.ts";
@@ -67,6 +67,19 @@ export class DesiredRollout {
         ? { resourceVersion: observation.resourceVersion, data: { ...observation.data } }
         : undefined;
     return JSON.stringify(this.engagements) !== before;
+  }
+
+  /**
+   * Engages without the ConfigMap. An id that is held already stays as it is.
+   *
+   * @returns whether it is held now for the first time, was held before, or was released by name
+   */
+  engage(engagement: Engagement): "engaged" | "held" | "released" {
+    if (this.engagements.some(({ id }) => id === engagement.id)) return "held";
+    if (isReleased(this.brake?.data ?? {}, engagement.id)) return "released";
+    const all = [...this.engagements, engagement];
+    this.engagements = all.sort((a, b) => (a.id < b.id ? -1 : 1));
+    return "engaged";
   }
 
   /** What Envoy should do now. */

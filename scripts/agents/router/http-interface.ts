@@ -1,12 +1,17 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import * as http from "node:http";
 import type { AgentReport } from "../../../infra/rollout/agent-report.ts";
+import { directBrakePath } from "../../../infra/rollout/direct-brake.ts";
+import type { DirectBrake } from "./direct-brake.ts";
+import { answerDirectBrake } from "./direct-brake.ts";
 
 /** What the interface shows. */
 export interface HttpInterfaceOptions {
   readonly address: string;
   readonly port: number;
   readonly token: string;
+  /** The direct brake; absent where it has no token. */
+  readonly brake: DirectBrake | undefined;
   readonly report: () => AgentReport;
   readonly metrics: () => Promise<string>;
   /** Whether Envoy may start. */
@@ -14,15 +19,18 @@ export interface HttpInterfaceOptions {
 }
 
 /**
- * The agent's HTTP interface: `/report` and `/metrics` with the token, `/startup` and `/livez` without.
+ * The agent's HTTP interface: `/report` and `/metrics` with the token, `/startup` and `/livez` without, and
+ * `POST /brake` with a token of its own.
  *
- * The token comes as `Authorization: Bearer <token>` or as `x-router-token: <token>`, because the pod proxy of the
+ * A token comes as `Authorization: Bearer <token>` or as `x-router-token: <token>`, because the pod proxy of the
  * Kubernetes API server does not pass the first one on.
  *
  * @returns the server, listening
  */
 export async function serveHttp(options: HttpInterfaceOptions): Promise<http.Server> {
-  const server = http.createServer((request, response) => {
+  // Nobody holds a connection with a request that never ends.
+  const limits = { requestTimeout: 10_000, headersTimeout: 10_000 };
+  const server = http.createServer(limits, (request, response) => {
     void answer(options, request)
       .catch((error: unknown): Answer => [500, `${String(error)}\n`])
       .then(([status, body, type = "text/plain; charset=utf-8"]) => {
@@ -37,13 +45,15 @@ export async function serveHttp(options: HttpInterfaceOptions): Promise<http.Ser
   return server;
 }
 
-type Answer = readonly [status: number, body: string, type?: string];
+/** Answer of the interface; without a type it is plain text. */
+export type Answer = readonly [status: number, body: string, type?: string];
 
 async function answer(
   options: HttpInterfaceOptions,
   request: http.IncomingMessage,
 ): Promise<Answer> {
   const path = request.url?.split("?")[0] ?? "/";
+  if (path === directBrakePath) return brake(options, request);
   if (request.method !== "GET" && request.method !== "HEAD") return [405, "only GET\n"];
   switch (path) {
     case "/livez":
@@ -56,7 +66,7 @@ async function answer(
     case "/metrics":
       break;
     default:
-      return [404, "there are /report, /metrics, /startup and /livez\n"];
+      return [404, "there are /report, /metrics, /startup, /livez and /brake\n"];
   }
   if (!authorized(request, options.token)) {
     return [401, "the agent's token is missing or wrong\n"];
@@ -64,6 +74,21 @@ async function answer(
   return path === "/metrics"
     ? [200, await options.metrics(), "text/plain; version=0.0.4; charset=utf-8"]
     : [200, `${JSON.stringify(options.report())}\n`, "application/json"];
+}
+
+/** Engages the brake; nothing here releases it. */
+async function brake(
+  { brake: direct }: HttpInterfaceOptions,
+  request: http.IncomingMessage,
+): Promise<Answer> {
+  if (direct === undefined) {
+    return [404, "no direct brake: the stack's configuration has no router.brakeToken\n"];
+  }
+  if (request.method !== "POST") return [405, "only POST: this engages the brake\n"];
+  if (!authorized(request, direct.token)) {
+    return [401, "the token of the direct brake is missing or wrong\n"];
+  }
+  return answerDirectBrake(direct, request);
 }
 
 function authorized({ headers }: http.IncomingMessage, token: string): boolean {

@@ -11,6 +11,8 @@ export interface AgentOptions {
   readonly namespace: string;
   /** Who shows it may read the report. */
   readonly agentToken: string;
+  /** Who shows it may engage the brake without an API server; without it nobody can. */
+  readonly brakeToken: string | undefined;
   /** Token of the override header; without it there are no override routes. */
   readonly overrideToken: string | undefined;
   /** Directory that the agent shares with Envoy; outlives both containers, not the pod. */
@@ -40,13 +42,15 @@ export function agentOptions(
     }
     return value;
   };
-  const overrideToken = environment["ROUTER_OVERRIDE_TOKEN"];
+  // An empty token would let in whoever sends none.
+  const optional = (name: string): string | undefined => environment[name] || undefined;
   return {
     settings: parseRouterSettings(environment["ROUTER_SETTINGS"]),
     pod: required("POD_NAME"),
     namespace: required("POD_NAMESPACE"),
     agentToken: required("ROUTER_AGENT_TOKEN"),
-    overrideToken: overrideToken === "" ? undefined : overrideToken,
+    brakeToken: optional("ROUTER_BRAKE_TOKEN"),
+    overrideToken: optional("ROUTER_OVERRIDE_TOKEN"),
     directory: routerDirectory,
     configDirectory: "/etc/router",
     envoyBinary: "/usr/local/bin/envoy",

@@ -13,6 +13,9 @@ import { World, overrideToken } from "./world.ts";
 /** Token of the agent's interface in tests. */
 export const agentToken = "an-agent-token-for-tests";
 
+/** Token of the direct brake in tests. */
+export const brakeToken = "a-brake-token-for-tests";
+
 const agentProgram = fileURLToPath(new URL("./agent-process.ts", import.meta.url));
 
 /** A router pod without a kubelet: agent and Envoy as processes, and an API server for the agent. */
@@ -50,6 +53,7 @@ export class RouterPod {
       pod: "router-0",
       namespace: "test",
       agentToken,
+      brakeToken,
       overrideToken,
       directory,
       configDirectory: `${directory}/mounts`,
