@@ -3,6 +3,7 @@ import { runner } from "node-pg-migrate";
 import type { MigrationBuilder } from "node-pg-migrate";
 import pg from "pg";
 import { schemaName } from "../../../infra/database/names.ts";
+import { catalogRecording, noteFingerprint } from "./catalog.ts";
 import type { MigrationFile } from "./migration-file.ts";
 import { exitCodes, VerbError } from "../../lib/verb.ts";
 import type { Patience } from "./settings.ts";
@@ -99,22 +100,27 @@ function runnerOptions(client: pg.Client, application: Application): Parameters<
   };
 }
 
-/** A file's two parts, each followed or preceded by its entry in the ledger within the same transaction. */
+/** A file's two parts, each with its entry in the ledger and what it changed, within the same transaction. */
 function withLedger(path: string, files: readonly MigrationFile[]) {
   const file = files.find((candidate) => candidate.path === path);
   if (file === undefined) throw new Error(`${path} appeared while the migrations ran`);
   const name = pg.escapeLiteral(file.name);
   return {
     up: (builder: MigrationBuilder) => {
+      builder.sql(catalogRecording.before);
       builder.sql(file.up);
       builder.sql(`
         INSERT INTO schema_migration_ledger (name, sha256, duration_ms, applied_by)
         VALUES (${name}, ${pg.escapeLiteral(file.sha256)},
                 extract(epoch FROM clock_timestamp() - now()) * 1000, session_user)`);
+      builder.sql(catalogRecording.after);
+      builder.sql(noteFingerprint(name));
     },
     down: (builder: MigrationBuilder) => {
+      builder.sql(catalogRecording.before);
       builder.sql(`DELETE FROM schema_migration_ledger WHERE name = ${name}`);
       builder.sql(file.down);
+      builder.sql(catalogRecording.after);
     },
   };
 }

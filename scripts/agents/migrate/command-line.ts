@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { exitCodes, VerbError } from "../../lib/verb.ts";
 import { down, projectDirectories, status, up, verify } from "./commands.ts";
 import type { CommandContext, CommandResult } from "./commands.ts";
+import { describeResult, isDrifted } from "./description.ts";
 import { readSettings } from "./settings.ts";
 
 const help = `node scripts/agents/migrate.ts <command> [options]
@@ -11,7 +12,8 @@ Brings the tables of the migration's database up to date (infra/database/migrati
 Commands:
   up                        apply what is pending, make the coming months' partitions, verify
   down                      revert the newest migration, with the data in its tables
-  status                    show which migrations are applied, pending, edited or missing
+  status                    show which migrations are applied, pending, edited or unknown, and every
+                            object that differs from what they made; the reader's login will do
   verify                    check tables, privileges and partitions; changes nothing
 
 Options:
@@ -80,7 +82,9 @@ async function main(args: string[], surroundings: Surroundings): Promise<number>
     signal: surroundings.signal,
   };
   const result = await run(command, context, values);
-  surroundings.stdout(values.json ? `${JSON.stringify(result, null, 2)}\n` : describe(result));
+  surroundings.stdout(
+    values.json ? `${JSON.stringify(result, null, 2)}\n` : describeResult(result),
+  );
   return exitCodeOf(command, result);
 }
 
@@ -123,26 +127,11 @@ function refusal(sentence: string): VerbError {
   return new VerbError(exitCodes.refused, `${sentence} (--help explains the options)`);
 }
 
-function describe({ changed, migrations, problems }: CommandResult): string {
-  const width = Math.max(...migrations.map(({ name }) => name.length));
-  return [
-    ...migrations.map(({ name, state, appliedAt, durationMs, appliedBy }) =>
-      [
-        name.padEnd(width),
-        state.padEnd(8),
-        ...(appliedAt === undefined ? [] : [`${appliedAt} in ${durationMs} ms by ${appliedBy}`]),
-      ].join("  "),
-    ),
-    `${changed.length} changed by this run`,
-    ...(problems === undefined ? [] : [`${problems.length} problems found`, ...problems]),
-    "",
-  ].join("\n");
-}
-
-function exitCodeOf(command: string, { migrations, problems }: CommandResult): number {
-  const rewritten = migrations.some(({ state }) => state === "edited" || state === "missing");
-  if (rewritten) return exitCodes.refused;
-  const pending = migrations.some(({ state }) => state === "pending");
-  if (command !== "down" && pending) return exitCodes.gateFailed;
-  return (problems ?? []).length === 0 ? exitCodes.done : exitCodes.gateFailed;
+function exitCodeOf(command: string, { migrations, problems, catalog }: CommandResult): number {
+  const wrong =
+    (problems ?? []).length > 0 ||
+    (command !== "down" && migrations.some(({ state }) => state !== "applied")) ||
+    // The tables are as far as this run could bring them; what others changed is for people to decide.
+    (command === "status" && isDrifted(catalog));
+  return wrong ? exitCodes.gateFailed : exitCodes.done;
 }

@@ -8,7 +8,10 @@ import {
 import type { SqlFile } from "../../../infra/database/migrations.ts";
 import { exitCodes, VerbError } from "../../lib/verb.ts";
 import { applyMigrations } from "./apply.ts";
+import { compareCatalog } from "./catalog.ts";
+import type { CatalogComparison } from "./catalog.ts";
 import { connect } from "./connection.ts";
+import type { Purpose } from "./connection.ts";
 import { compareWithLedger, readLedger, refuseRewrittenHistory } from "./ledger.ts";
 import type { MigrationState } from "./ledger.ts";
 import { readMigrationFiles } from "./migration-file.ts";
@@ -46,6 +49,8 @@ export interface CommandResult {
   readonly migrations: readonly MigrationState[];
   /** What the verify queries found; undefined where the command does not ask. */
   readonly problems: readonly string[] | undefined;
+  /** The tables against what the migrations made; undefined where the command does not ask, or nothing is recorded. */
+  readonly catalog: CatalogComparison | undefined;
 }
 
 /** Partitions of pool_metrics that are kept ready, in months after this one. */
@@ -82,6 +87,7 @@ export function up(context: CommandContext, expectedDigest?: string): Promise<Co
       changed,
       migrations: compareWithLedger(files, await readLedger(client)),
       problems: await findProblems(client, queries),
+      catalog: await compareCatalog(client),
     };
   });
 }
@@ -112,28 +118,41 @@ export function down(context: CommandContext, count: number): Promise<CommandRes
       },
     });
     const migrations = compareWithLedger(files, await readLedger(client));
-    return { changed, migrations, problems: undefined };
+    return { changed, migrations, problems: undefined, catalog: undefined };
   });
 }
 
-/** Which migrations are applied, pending, edited or missing. Changes nothing and waits for no lock. */
+/**
+ * Which migrations are applied, pending, edited or unknown, where the tables differ from what the migrations made, and
+ * what the verify queries find. Changes nothing, waits for no lock, and needs no more than the reader's login.
+ */
 export function status(context: CommandContext): Promise<CommandResult> {
   const files = readMigrationFiles(context.directories.migrations);
-  return withClient(context, async (client) => ({
-    changed: [],
-    migrations: compareWithLedger(files, await readLedger(client)),
-    problems: undefined,
-  }));
+  return withClient(context, "look", async (client) => {
+    const ledger = await readLedger(client);
+    return {
+      changed: [],
+      migrations: compareWithLedger(files, ledger),
+      // Where nothing is applied, everything would be missing.
+      problems: ledger.length === 0 ? undefined : await verifyTables(client, context),
+      catalog: await compareCatalog(client),
+    };
+  });
 }
 
 /** Runs the verify queries. Changes nothing and waits for no lock. */
 export function verify(context: CommandContext): Promise<CommandResult> {
   const files = readMigrationFiles(context.directories.migrations);
-  return withClient(context, async (client) => ({
+  return withClient(context, "look", async (client) => ({
     changed: [],
     migrations: compareWithLedger(files, await readLedger(client)),
-    problems: await findProblems(client, readSqlFiles(context.directories.verify)),
+    problems: await verifyTables(client, context),
+    catalog: undefined,
   }));
+}
+
+function verifyTables(client: pg.Client, { directories }: CommandContext): Promise<string[]> {
+  return findProblems(client, readSqlFiles(directories.verify));
 }
 
 function refuseOtherFiles(files: readonly SqlFile[], expectedDigest: string | undefined): void {
@@ -159,7 +178,7 @@ function withRunnerLock<T>(
   context: CommandContext,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  return withClient(context, async (client) => {
+  return withClient(context, "change", async (client) => {
     const { runnerLockSeconds } = context.settings.patience;
     await takeRunnerLock(client, runnerLockSeconds, context.signal);
     return work(client);
@@ -168,9 +187,10 @@ function withRunnerLock<T>(
 
 async function withClient<T>(
   context: CommandContext,
+  purpose: Purpose,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = await connect(context.settings, context.signal);
+  const client = await connect(context.settings, purpose, context.signal);
   try {
     return await work(client);
   } catch (error) {

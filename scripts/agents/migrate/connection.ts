@@ -8,13 +8,19 @@ import type { MigrateSettings } from "./settings.ts";
 const transientStates = /^(08|57P0|53)/;
 
 /**
- * Connects, waiting for a server that does not answer yet, and acts as the owner's group role, so that everything
- * that is created belongs to the group and not to the login.
+ * What the connection is for. `change` acts as the owner's group role, so that everything that is created belongs to the
+ * group and not to the login; `look` can change nothing, and any login that may read the tables will do.
+ */
+export type Purpose = "change" | "look";
+
+/**
+ * Connects, waiting for a server that does not answer yet.
  *
  * @throws VerbError (code 3) when the server does not answer in time, (code 2) when it refuses
  */
 export async function connect(
   settings: MigrateSettings,
+  purpose: Purpose,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<pg.Client> {
   let client: pg.Client | undefined;
@@ -45,7 +51,7 @@ export async function connect(
         `${settings.patience.connectSeconds} s: ${reason}; check PGHOST, PGPORT and that it runs`,
     );
   }
-  await actAsOwner(client, settings);
+  await prepareSession(client, settings, purpose);
   return client;
 }
 
@@ -74,10 +80,17 @@ async function openConnection(settings: MigrateSettings): Promise<pg.Client> {
   return client;
 }
 
-async function actAsOwner(client: pg.Client, settings: MigrateSettings): Promise<void> {
-  const owner = groupRole(settings.database, "owner");
+async function prepareSession(
+  client: pg.Client,
+  settings: MigrateSettings,
+  purpose: Purpose,
+): Promise<void> {
   try {
-    await client.query(`SET ROLE ${pg.escapeIdentifier(owner)}`);
+    await client.query(
+      purpose === "change"
+        ? `SET ROLE ${pg.escapeIdentifier(groupRole(settings.database, "owner"))}`
+        : "SET default_transaction_read_only = on",
+    );
     await client.query(`SET search_path TO ${pg.escapeIdentifier(schemaName)}`);
     const { rows } = await client.query<{ found: boolean }>(
       "SELECT to_regnamespace($1) IS NOT NULL AS found",

@@ -14,8 +14,8 @@ export interface LedgerRow {
 /** What is known about one migration. */
 export interface MigrationState {
   readonly name: string;
-  /** `edited`: applied, and the file is another one now; `missing`: applied, and there is no file. */
-  readonly state: "applied" | "pending" | "edited" | "missing";
+  /** `edited`: applied, and the file is another one now; `unknown`: applied, and there is no such file here. */
+  readonly state: "applied" | "pending" | "edited" | "unknown";
   readonly appliedAt: string | undefined;
   readonly durationMs: number | undefined;
   readonly appliedBy: string | undefined;
@@ -54,7 +54,7 @@ export function compareWithLedger(
 
 function stateOf(file: SqlFile | undefined, row: LedgerRow | undefined): MigrationState["state"] {
   if (row === undefined) return "pending";
-  if (file === undefined) return "missing";
+  if (file === undefined) return "unknown";
   return file.sha256 === row.sha256 ? "applied" : "edited";
 }
 
@@ -68,7 +68,7 @@ export function refuseRewrittenHistory(states: readonly MigrationState[]): void 
     if (state === "edited") {
       return [`${name}.sql was edited after it was applied at ${appliedAt}`];
     }
-    if (state === "missing") return [`${name}.sql was applied at ${appliedAt} and is gone`];
+    if (state === "unknown") return [`${name}.sql was applied at ${appliedAt} and is gone`];
     const later = states.slice(index + 1).find((other) => other.state !== "pending");
     return state === "pending" && later !== undefined
       ? [`${name}.sql is new and comes before ${later.name}, which was applied already`]
