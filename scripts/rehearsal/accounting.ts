@@ -1,6 +1,7 @@
 import type { DecisionLine } from "../../infra/rollout/decision-log.ts";
 import { predictSide, type Side } from "../../infra/rollout/decision.ts";
 import { parseRolloutHeader } from "../../infra/rollout/rollout-record.ts";
+import { EntryAccount, type EntryTotals } from "./entry-account.ts";
 import { outcomeOf, type Outcome } from "./outcome.ts";
 import type { RequestRecord, Verdict } from "./records.ts";
 
@@ -27,6 +28,8 @@ export interface Totals {
   readonly withoutLine: number;
   /** Answered requests without a readable `x-rollout`. */
   readonly withoutRollout: number;
+  /** Requests that did not pass through the router, by whether that was right. */
+  readonly entry: EntryTotals;
   /** A few of the requests that were not simply answered as expected, for people. */
   readonly examples: readonly string[];
 }
@@ -56,6 +59,8 @@ export class Accounting {
     unexpectedStatus: 0,
   };
   readonly #examples: string[] = [];
+  /** Where the callers' Service led, and what the callers saw of it. */
+  readonly entry = new EntryAccount();
   #requests = 0;
   #mispredicted = 0;
   #fallbacks = 0;
@@ -66,6 +71,10 @@ export class Accounting {
   /** Takes what a caller saw. */
   addRequest(record: RequestRecord): void {
     this.#requests++;
+    if (this.entry.add(record)) {
+      this.#count(record, undefined);
+      return;
+    }
     const line = this.#lines.get(record.requestId);
     if (line && !isEarlierAttempt(line, record)) this.#join(record, line);
     else this.#records.set(record.requestId, record);
@@ -115,6 +124,7 @@ export class Accounting {
       wronglyServed: this.#wronglyServed,
       withoutLine: this.#withoutLine,
       withoutRollout: this.#withoutRollout,
+      entry: this.entry.totals(),
       examples: [...this.#examples],
     };
   }

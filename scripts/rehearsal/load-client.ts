@@ -1,5 +1,6 @@
-import { Agent, request, type IncomingHttpHeaders } from "node:http";
+import { request, type IncomingHttpHeaders } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
+import { Connections } from "./connections.ts";
 
 /** An HTTP exchange as the caller sees it. */
 export interface Exchange {
@@ -23,7 +24,7 @@ export interface Outgoing {
 
 /** How a caller behaves. */
 export interface ClientOptions {
-  /** Where the router listens. */
+  /** The address that callers know. */
   readonly baseUrl: string;
   readonly timeoutMs: number;
   /**
@@ -34,15 +35,12 @@ export interface ClientOptions {
   readonly repeats: number;
 }
 
-/** Connections are spread, so that every router replica gets its part of the load. */
-const connectionGroups = 16;
 const repeatPauseMs = 100;
 
 /** A caller with keep-alive connections that sends what it is told without ever waiting in line. */
 export class LoadClient {
   readonly #options: ClientOptions;
-  readonly #agents = Array.from({ length: connectionGroups }, () => new Agent({ keepAlive: true }));
-  #next = 0;
+  readonly #connections = new Connections();
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -61,11 +59,11 @@ export class LoadClient {
 
   /** Closes all connections. */
   close(): void {
-    for (const agent of this.#agents) agent.destroy();
+    this.#connections.close();
   }
 
   #sendOnce(outgoing: Outgoing): Promise<Omit<Exchange, "repeats">> {
-    const agent = this.#agents[this.#next++ % connectionGroups];
+    const agent = this.#connections.next();
     return new Promise((resolve) => {
       let connected = false;
       const fail = (error: NodeJS.ErrnoException): void => {
