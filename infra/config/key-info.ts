@@ -8,6 +8,10 @@ export interface KeyInfo {
   readonly allowed: string;
   /** A value for the command that sets the key; absent: the command asks for it, so that it stays out of the shell. */
   readonly example?: string;
+  /** What it means that the key is not set, where it has no default; absent: it must be set. */
+  readonly absent?: string;
+  /** Default per `pool.contract`, where it depends on that. */
+  readonly defaultByContract?: Readonly<Record<"full" | "none", unknown>>;
   /** How its value is kept: `required` = it must be set with --secret; `possible` = it may be; neither is ever shown. */
   readonly secret?: "required" | "possible";
 }

@@ -62,12 +62,14 @@ function seal(config: MigrationConfig<string>, secretKeys: ReadonlySet<string>):
     ...config,
     v1: sealSide(config.v1, secretKeys.has("pool")),
     v2: sealSide(config.v2, secretKeys.has("pool") || secretKeys.has("v2")),
-    router: {
-      ...router,
-      agentToken: sealValue(router.agentToken),
-      overrideToken:
-        router.overrideToken === undefined ? undefined : sealValue(router.overrideToken),
-    },
+    router: router.retire
+      ? router
+      : {
+          ...router,
+          agentToken: sealValue(router.agentToken),
+          overrideToken: sealOptional(router.overrideToken),
+          brakeToken: sealOptional(router.brakeToken),
+        },
     database: database && {
       ...database,
       admin: { ...database.admin, password: sealValue(database.admin.password) },
@@ -77,4 +79,8 @@ function seal(config: MigrationConfig<string>, secretKeys: ReadonlySet<string>):
 
 function sealValue(value: string): SecretOutput {
   return pulumi.secret(value);
+}
+
+function sealOptional(value: string | undefined): SecretOutput | undefined {
+  return value === undefined ? undefined : sealValue(value);
 }

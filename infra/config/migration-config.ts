@@ -1,7 +1,10 @@
 import type { Output } from "@pulumi/pulumi";
 
+import type { RouterEntry } from "../rollout/entry.ts";
 import type { Flags } from "../rollout/flags.ts";
 import type { ProfileName, Stage } from "../rollout/stages.ts";
+import type { PoolContract } from "./sections/pools.ts";
+import type { serviceTypes } from "./sections/router.ts";
 
 /** A secret as the program holds it: an Output that Pulumi encrypts in its state. */
 export type SecretOutput = Output<string>;
@@ -24,7 +27,7 @@ export interface MigrationConfig<Secret = SecretOutput> {
   readonly stages: readonly Stage[];
   /** All six flags; `gradualRolloutPercentage` is that of the declared stage. */
   readonly flags: Flags;
-  /** Commanded percentage: the stage's, or 0 while `flags.poolV2Enabled` is off. */
+  /** Commanded percentage: the stage's, or 0 while `flags.poolV2Enabled` is off or the entry is `beside`. */
   readonly percentage: number;
   /** What both pools share. */
   readonly pool: PoolConfig;
@@ -32,18 +35,21 @@ export interface MigrationConfig<Secret = SecretOutput> {
   readonly v1: SideConfig<Secret> | undefined;
   /** V2; absent where the stage does not deploy it (`baseline`). */
   readonly v2: SideConfig<Secret> | undefined;
-  readonly router: RouterConfig<Secret>;
+  /** The router, or that it is gone. */
+  readonly router: RouterConfig<Secret> | RetiredRouterConfig;
   /** Database of the migration's own tables; absent: the stack has none. */
   readonly database: DatabaseConfig<Secret> | undefined;
 }
 
 /** What both pools share. */
 export interface PoolConfig {
+  /** `full`: both keep to the pools' contract; `none`: any HTTP service. */
+  readonly contract: PoolContract;
   /** Port of the pools' data interface and of the router's Service. */
   readonly port: number;
   /** Path of the readiness check on the data port; kubelet and Envoy ask it. */
   readonly readinessPath: string;
-  /** Path of the pools' Prometheus metrics. */
+  /** Path of the Prometheus metrics of pools with the full contract. */
   readonly metricsPath: string;
   /** Longest time that a pool works on one request. */
   readonly operationTimeoutSeconds: number;
@@ -59,8 +65,12 @@ export interface PoolConfig {
 export interface SideConfig<Secret = SecretOutput> {
   /** Image reference with a tag or a digest. */
   readonly image: string;
-  /** Number of pods. */
+  /** Number of pods; with an autoscaler the least. */
   readonly replicas: number;
+  /** Present where an autoscaler chooses the number of pods: the most, at least `replicas`. */
+  readonly autoscaling: { readonly max: number } | undefined;
+  /** What each pod gets, as Kubernetes quantities. */
+  readonly resources: ResourcesConfig;
   /**
    * Environment variables of the pool's container: those of `pool.settings`, for V2 overridden by `v2.settings`.
    * A value is a secret where its key (`pool` or `v2`) holds any secret.
@@ -68,8 +78,28 @@ export interface SideConfig<Secret = SecretOutput> {
   readonly settings: Readonly<Record<string, string | Secret>>;
 }
 
-/** The router. */
-export interface RouterConfig<Secret = SecretOutput> {
+/** What each pod of a pool gets, as Kubernetes quantities such as `500m` and `512Mi`. */
+export interface ResourcesConfig {
+  readonly requests: { readonly cpu: string; readonly memory: string };
+  /** Without a limit of CPU a pod may use what is free on its node. */
+  readonly limits: { readonly cpu?: string; readonly memory: string };
+}
+
+/** Type of the callers' Service. */
+export type ServiceType = (typeof serviceTypes)[number];
+
+/** The callers' Service. */
+export interface EntryConfig {
+  readonly serviceType: ServiceType;
+  /** Where it leads while there is a router; always `inline` at stage `retired`. */
+  readonly entry: RouterEntry;
+  /** Whether the router is gone and it leads to V2; only at stage `retired`. */
+  readonly retire: boolean;
+}
+
+/** The router while there is one, and how callers come to it. */
+export interface RouterConfig<Secret = SecretOutput> extends EntryConfig {
+  readonly retire: false;
   /** Image with Envoy and the router-agent. */
   readonly image: string;
   readonly replicas: number;
@@ -79,6 +109,13 @@ export interface RouterConfig<Secret = SecretOutput> {
   readonly agentToken: Secret;
   /** Token of the override header; absent: no override routes. */
   readonly overrideToken: Secret | undefined;
+  /** Token with which the brake is engaged at the agents themselves; absent: they take none. */
+  readonly brakeToken: Secret | undefined;
+}
+
+/** The router is gone: nothing is left of it but the callers' Service. */
+export interface RetiredRouterConfig extends EntryConfig {
+  readonly retire: true;
 }
 
 /** The database server and the login that administers it. */

@@ -1,9 +1,7 @@
 import type { z } from "zod";
 
-import { deriveFlags } from "../rollout/flags.ts";
 import { namespaceName } from "../rollout/names.ts";
-import { commandedPercentage } from "../rollout/percentage.ts";
-import { findStage } from "../rollout/stages.ts";
+import { assemble } from "./assemble.ts";
 import type { MigrationConfig } from "./migration-config.ts";
 import { configKeys, formatPath } from "./keys.ts";
 import {
@@ -17,7 +15,7 @@ import {
   unknownKey,
 } from "./messages.ts";
 import type { Problem } from "./messages.ts";
-import { ruleProblems, stagesInForce } from "./rules.ts";
+import { ruleProblems } from "./rules.ts";
 import type { ParsedSections } from "./rules.ts";
 import { sections } from "./schema.ts";
 import type { SectionName, Sections } from "./schema.ts";
@@ -68,42 +66,6 @@ function inOrder(problems: readonly Problem[]): readonly Problem[] {
   const names = Object.keys(sections);
   const place = ({ path }: Problem): number => names.indexOf(String(path[0]));
   return problems.toSorted((a, b) => place(a) - place(b));
-}
-
-/** Only called once no rule objects, so that what a stage requires is there. */
-function assemble(config: Sections, stack: string): MigrationConfig<string> {
-  const stages = stagesInForce(config) ?? [];
-  const stage = findStage(stages, config.stage);
-  const flags = deriveFlags(config.flags, stage);
-  const { settings, ...pool } = config.pool;
-  const side = (image: string | undefined, replicas: number, own: Record<string, string>) =>
-    image === undefined ? undefined : { image, replicas, settings: { ...settings, ...own } };
-  const { images, database } = config;
-  return {
-    stack,
-    namespace: namespaceName(stack),
-    profile: config.profile,
-    stage,
-    stages,
-    flags,
-    percentage: commandedPercentage(stage, flags),
-    pool,
-    v1: stage.pools.v1 ? side(config.v1.image, config.v1.replicas, {}) : undefined,
-    v2: stage.pools.v2
-      ? side(config.v2.image, config.v2.replicas.min, config.v2.settings)
-      : undefined,
-    router: {
-      image: images.router,
-      replicas: config.router.replicas,
-      sessionHeader: config.router.sessionHeader,
-      agentToken: config.router.agentToken,
-      overrideToken: config.router.override?.token,
-    },
-    database:
-      database === undefined || images.tools === undefined
-        ? undefined
-        : { ...database, toolsImage: images.tools },
-  };
 }
 
 /** Pulumi hands maps and lists over as JSON. Text that is none stays text, and fails the schema. */

@@ -8,6 +8,7 @@ import {
 import type { Stage } from "../rollout/stages.ts";
 import { invalid, missing, problem, setCommand } from "./messages.ts";
 import type { Problem } from "./messages.ts";
+import { quantityValue } from "./quantity.ts";
 import type { Sections } from "./schema.ts";
 
 /** Sections that could be parsed; the others have problems of their own, and rules about them wait. */
@@ -29,6 +30,9 @@ export function ruleProblems(config: ParsedSections): readonly Problem[] {
     ...stageRules(config),
     ...timeoutRules(config),
     ...settingsRules(config),
+    ...replicaRules(config),
+    ...resourceRules(config),
+    ...routerRules(config),
     ...tokenRules(config),
     ...toolsRules(config),
   ];
@@ -134,16 +138,70 @@ function settingsRules(config: ParsedSections): readonly Problem[] {
   );
 }
 
+function replicaRules({ v2 }: ParsedSections): readonly Problem[] {
+  if (v2?.replicas.max === undefined || v2.replicas.max >= v2.replicas.min) return [];
+  const path = ["v2", "replicas", "max"];
+  const reason = `must be at least v2.replicas.min (${v2.replicas.min})`;
+  return [invalid(path, v2.replicas.max, reason, setCommand(path, String(v2.replicas.min)))];
+}
+
+/** Kubernetes refuses a request above its limit, but only when the pods are made. */
+function resourceRules(config: ParsedSections): readonly Problem[] {
+  return (["v1", "v2"] as const).flatMap((side) =>
+    (["cpu", "memory"] as const).flatMap((resource) => {
+      const { requests, limits } = config[side]?.resources ?? {};
+      const [request, limit] = [requests?.[resource], limits?.[resource]];
+      if (request === undefined || limit === undefined) return [];
+      if (quantityValue(request) <= quantityValue(limit)) return [];
+      const path = [side, "resources", "limits", resource];
+      const reason = `must be at least ${side}.resources.requests.${resource} (${request})`;
+      return [invalid(path, limit, reason, setCommand(path, request))];
+    }),
+  );
+}
+
+/** What a retired router leaves behind is V2 alone, and beside it V1 serves: each fits one end of the ladder. */
+function routerRules({ stage, router, images }: ParsedSections): readonly Problem[] {
+  const problems: Problem[] = [];
+  if (router?.retire === true && stage !== undefined && stage !== retiredStage) {
+    const reason = `must be false at stage ${stage}, because only at stage retired V2 serves alone`;
+    problems.push(invalid(["router", "retire"], true, reason));
+  }
+  if (router?.entry === "beside" && stage === retiredStage) {
+    const reason = "must be inline at stage retired, because V1, where it leads, is gone there";
+    problems.push(invalid(["router", "entry"], router.entry, reason));
+  }
+  if (router?.retire === true) return problems;
+  const where = "unless router.retire is true";
+  if (router !== undefined && router.agentToken === undefined) {
+    problems.push(missing(["router", "agentToken"], where));
+  }
+  if (images !== undefined && images.router === undefined) {
+    problems.push(missing(["images", "router"], where));
+  }
+  return problems;
+}
+
+/** Each token is known to other people, and gives other rights. */
 function tokenRules({ router }: ParsedSections): readonly Problem[] {
-  if (router?.override === undefined || router.override.token !== router.agentToken) return [];
-  const path = ["router", "override", "token"];
-  return [
+  if (router === undefined) return [];
+  const { agentToken, brakeToken } = router;
+  const override = router.override?.token;
+  const differ = (path: readonly string[], other: string, who: string) =>
     problem(
       path,
-      "equals router.agentToken, but must be another secret, because testers know it",
+      `equals ${other}, but must be another secret, because ${who} know it`,
       setCommand(path),
-    ),
-  ];
+    );
+  const problems: Problem[] = [];
+  if (override !== undefined && override === agentToken) {
+    problems.push(differ(["router", "override", "token"], "router.agentToken", "testers"));
+  }
+  if (brakeToken !== undefined && (brakeToken === agentToken || brakeToken === override)) {
+    const other = brakeToken === agentToken ? "agentToken" : "override.token";
+    problems.push(differ(["router", "brakeToken"], `router.${other}`, "people who brake"));
+  }
+  return problems;
 }
 
 function toolsRules({ images, database }: ParsedSections): readonly Problem[] {

@@ -20,6 +20,11 @@ export function boolean() {
   return z.preprocess(fromText, z.boolean());
 }
 
+/** Map of named parts, of which all may be left out where each has a default: a missing map is an empty one. */
+export function map<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.preprocess((value) => value ?? {}, z.strictObject(shape));
+}
+
 /** What to say of a boolean. */
 export const onOff = "true or false";
 
@@ -48,8 +53,9 @@ const imagePattern = new RegExp(
 export const image = () => z.string().regex(imagePattern);
 
 /** What people read about an image. */
-export const imageInfo = (what: string, example: string): KeyInfo => ({
+export const imageInfo = (what: string, example: string, absent: string): KeyInfo => ({
   description: `Image of ${what}, with a tag or a digest.`,
+  absent,
   allowed: "an image reference with a digest or a tag other than latest",
   example: `registry.example.com/${example}`,
 });
@@ -65,6 +71,33 @@ export const tokenAllowed = "a secret of 16 to 256 printable characters without 
 
 /** Shell expression that makes a token. */
 export const randomToken = '"$(openssl rand -hex 32)"';
+
+/** Amount of CPU, as Kubernetes writes it; a number of YAML or of the command line becomes text. */
+export const cpuQuantity = () =>
+  quantity(/^(?:[1-9][0-9]{0,6}m|[1-9][0-9]{0,3}(?:\.[0-9]{1,3})?|0\.(?!0+$)[0-9]{1,3})$/);
+
+/** What people read about an amount of CPU. */
+export const cpuInfo = (description: string): KeyInfo => ({
+  description,
+  allowed: 'cores such as "0.5" or thousandths such as "500m"',
+  example: "500m",
+});
+
+/** Amount of memory, as Kubernetes writes it. */
+export const memoryQuantity = () => quantity(/^[1-9][0-9]{0,15}(?:Ki|Mi|Gi|Ti|k|M|G|T)?$/);
+
+/** What people read about an amount of memory. */
+export const memoryInfo = (description: string): KeyInfo => ({
+  description,
+  allowed: 'bytes such as "512Mi" or "2Gi"',
+  example: "512Mi",
+});
+
+function quantity(pattern: RegExp) {
+  const fromNumber = (value: unknown): unknown =>
+    typeof value === "number" ? String(value) : value;
+  return z.preprocess(fromNumber, z.string().regex(pattern));
+}
 
 /** Path of a URL. */
 export const path = () => z.string().regex(/^\/[\x21\x22\x24-\x7e]*$/);

@@ -1,3 +1,4 @@
+import type { RouterEntry } from "./entry.ts";
 import type { Flags } from "./flags.ts";
 import type { RolloutRecord } from "./rollout-record.ts";
 import { retiredStage } from "./stages.ts";
@@ -27,15 +28,16 @@ export function splitWeights(percentage: number): { readonly v2: number; readonl
 }
 
 /**
- * Percentage that the stack commands: the stage's, and 0 while `poolV2Enabled` is off. Without V1 there is nothing
- * to fall back to, so stage `retired` commands 100 whatever the flag says.
+ * Percentage that the stack commands: the stage's, and 0 while `poolV2Enabled` is off or the callers go past the
+ * router. Without V1 there is nothing to fall back to, so stage `retired` commands 100 whatever flag and entry say.
  */
 export function commandedPercentage(
   stage: Pick<Stage, "name" | "percentage">,
   flags: Pick<Flags, "poolV2Enabled">,
+  entry: RouterEntry,
 ): number {
   if (stage.name === retiredStage) return 100;
-  return flags.poolV2Enabled ? stage.percentage : 0;
+  return flags.poolV2Enabled && entry === "inline" ? stage.percentage : 0;
 }
 
 /**

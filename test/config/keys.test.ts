@@ -12,7 +12,12 @@ describe("configKeys", () => {
   it("marks exactly the tokens and the password as secrets that must be", () => {
     expect(
       configKeys.filter(({ secret }) => secret === "required").map(({ path }) => path),
-    ).toEqual(["router.agentToken", "router.override.token", "database.admin.password"]);
+    ).toEqual([
+      "router.agentToken",
+      "router.override.token",
+      "router.brakeToken",
+      "database.admin.password",
+    ]);
   });
 });
 

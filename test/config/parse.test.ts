@@ -9,6 +9,11 @@ const minimal = {
   router: { agentToken: sampleSecrets.agentToken },
 };
 
+const defaultResources = {
+  requests: { cpu: "50m", memory: "64Mi" },
+  limits: { memory: "512Mi" },
+};
+
 describe("parseConfig", () => {
   it("reads a full configuration", () => {
     const { stage, stages, ...config } = parseConfig(sampleConfig(), sampleOrigin);
@@ -27,6 +32,7 @@ describe("parseConfig", () => {
         gradualRolloutPercentage: 25,
       },
       pool: {
+        contract: "full",
         port: 8000,
         readinessPath: "/readyz",
         metricsPath: "/metrics",
@@ -38,11 +44,15 @@ describe("parseConfig", () => {
       v1: {
         image: "registry.example.com/pool:1.4.2",
         replicas: 3,
+        autoscaling: undefined,
+        resources: defaultResources,
         settings: { DATABASE_URL: sampleSecrets.setting, POOL_WORKERS: "4" },
       },
       v2: {
         image: `registry.example.com:5000/team/pool:2.0.0@sha256:${"0a".repeat(32)}`,
         replicas: 5,
+        autoscaling: undefined,
+        resources: defaultResources,
         settings: {
           DATABASE_URL: sampleSecrets.setting,
           POOL_WORKERS: "8",
@@ -50,11 +60,15 @@ describe("parseConfig", () => {
         },
       },
       router: {
+        retire: false,
+        serviceType: "ClusterIP",
+        entry: "inline",
         image: "registry.example.com/router:1.0.0",
         replicas: 2,
         sessionHeader: "x-session-id",
         agentToken: sampleSecrets.agentToken,
         overrideToken: sampleSecrets.overrideToken,
+        brakeToken: sampleSecrets.brakeToken,
       },
       database: {
         host: "db.example.com",
@@ -71,8 +85,8 @@ describe("parseConfig", () => {
     const config = parseConfig(minimal, sampleOrigin);
     expect(config).toMatchObject({ percentage: 0, v2: undefined, database: undefined });
     expect(config.stage.name).toBe("baseline");
-    expect(config.v1).toEqual({ image: "pool:1", replicas: 2, settings: {} });
-    expect(config.router.overrideToken).toBeUndefined();
+    expect(config.v1).toMatchObject({ image: "pool:1", replicas: 2, settings: {} });
+    expect(config.router).toMatchObject({ overrideToken: undefined, brakeToken: undefined });
   });
 
   it("reads maps and lists as JSON text, as the engine hands them over", () => {
@@ -154,7 +168,9 @@ describe("parseConfig", () => {
 
   it("writes the session header in lower case, as HTTP/2 does", () => {
     const raw = sampleWith({ "router/sessionHeader": "X-Tenant-Session" });
-    expect(parseConfig(raw, sampleOrigin).router.sessionHeader).toBe("x-tenant-session");
+    expect(parseConfig(raw, sampleOrigin).router).toMatchObject({
+      sessionHeader: "x-tenant-session",
+    });
   });
 
   it.each(["10.88.0.1", "db", "fd00::1", "db-1.internal.example.com"])(

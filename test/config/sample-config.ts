@@ -4,6 +4,7 @@ import type { ConfigOrigin } from "../../infra/config/parse.ts";
 export const sampleSecrets = {
   agentToken: "agent-token-0123456789abcdef",
   overrideToken: "override-token-0123456789abcdef",
+  brakeToken: "brake-token-0123456789abcdef",
   password: "database-password-0123456789",
   setting: "postgresql://app:setting-0123456789@db/app",
 } as const;
@@ -25,6 +26,7 @@ export function sampleConfig(): Record<string, unknown> {
     router: {
       agentToken: sampleSecrets.agentToken,
       override: { token: sampleSecrets.overrideToken },
+      brakeToken: sampleSecrets.brakeToken,
     },
     images: {
       router: "registry.example.com/router:1.0.0",

@@ -45,13 +45,18 @@ describe("splitWeights", () => {
 describe("commandedPercentage", () => {
   it.each(profileNames)("is the stage's while V2 is enabled (profile %s)", (profile) => {
     for (const stage of stageTable(profile)) {
-      expect(commandedPercentage(stage, on)).toBe(stage.percentage);
+      expect(commandedPercentage(stage, on, "inline")).toBe(stage.percentage);
     }
   });
 
-  it("is 0 while V2 is disabled, except where V1 is gone", () => {
-    for (const stage of stages) {
-      expect(commandedPercentage(stage, defaultFlags)).toBe(stage.name === "retired" ? 100 : 0);
+  it("is 0 while V2 is disabled or callers go past the router, except where V1 is gone", () => {
+    for (const profile of profileNames) {
+      for (const stage of stageTable(profile)) {
+        const expected = stage.name === "retired" ? 100 : 0;
+        expect(commandedPercentage(stage, defaultFlags, "inline")).toBe(expected);
+        expect(commandedPercentage(stage, on, "beside")).toBe(expected);
+        expect(commandedPercentage(stage, defaultFlags, "beside")).toBe(expected);
+      }
     }
   });
 });

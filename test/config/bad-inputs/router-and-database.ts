@@ -94,7 +94,8 @@ export const badRouterAndDatabase: Readonly<Record<string, BadInput>> = {
     change: { router: "swordfish" },
     key: "router",
     value: "is a string (not shown),",
-    allowed: "must be a map of replicas, sessionHeader, agentToken, override",
+    allowed:
+      "must be a map of replicas, sessionHeader, serviceType, entry, retire, agentToken, override, brakeToken",
     fix: "pulumi config rm pool-migration:router",
   },
   "a URL as the database's host": {

@@ -1,0 +1,51 @@
+import { z } from "zod";
+
+import { key } from "../key-info.ts";
+import { integer, map, portAllowed } from "../values.ts";
+
+/** Where the migration's own tables are kept. */
+export const databaseSections = {
+  database: z.strictObject({
+    host: key(
+      z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$|^[0-9a-f:]{2,39}$/i),
+      {
+        description: "Host of the PostgreSQL server, as seen by the engine and by the cluster.",
+        allowed: "a host name or an address, without scheme and port",
+        example: "db.example.com",
+      },
+    ),
+    port: key(integer(1, 65_535).default(5432), {
+      description: "Port of the PostgreSQL server.",
+      allowed: portAllowed,
+      example: "5432",
+    }),
+    name: key(
+      z
+        .string()
+        .regex(/^[a-z_][a-z0-9_]{0,62}$/)
+        .default("pool_migration"),
+      {
+        description: "Database that the stack creates for the migration's tables.",
+        allowed: "1 to 63 lower-case letters, digits and underscores, no digit first",
+        example: "pool_migration",
+      },
+    ),
+    admin: map({
+      user: key(z.string().regex(/^[^\s\p{Cc}]{1,63}$/u), {
+        description: "Login that may create databases and roles.",
+        allowed: "1 to 63 characters without spaces",
+        example: "postgres",
+      }),
+      password: key(z.string().min(1), {
+        description: "Password of that login.",
+        allowed: "a secret",
+        secret: "required",
+      }),
+    }),
+    ssl: key(z.enum(["require", "disable"]).default("require"), {
+      description: "Whether connections to the server are encrypted.",
+      allowed: "require or disable",
+      example: "require",
+    }),
+  }),
+} as const;
