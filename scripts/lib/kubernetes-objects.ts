@@ -12,6 +12,8 @@ export const resources = {
   secrets: { apiVersion: "v1", plural: "secrets" },
   pods: { apiVersion: "v1", plural: "pods" },
   deployments: { apiVersion: "apps/v1", plural: "deployments" },
+  endpointSlices: { apiVersion: "discovery.k8s.io/v1", plural: "endpointslices" },
+  namespaces: { apiVersion: "v1", plural: "namespaces" },
 } as const satisfies Record<string, ResourceKind>;
 
 /** Metadata that every object has. */
@@ -48,10 +50,18 @@ export interface WatchEvent<T> {
   object: T;
 }
 
+/** Stands in the place of a namespace for kinds that belong to the whole cluster. */
+export const clusterWide = undefined;
+
 /** Path of an object, or of the collection where no name is given. */
-export function objectPath(kind: ResourceKind, namespace: string, name?: string): string {
+export function objectPath(
+  kind: ResourceKind,
+  namespace: string | typeof clusterWide,
+  name?: string,
+): string {
   const root = kind.apiVersion.includes("/") ? "/apis" : "/api";
-  const parts = [kind.apiVersion, "namespaces", encodeURIComponent(namespace), kind.plural];
+  const place = namespace === clusterWide ? [] : ["namespaces", encodeURIComponent(namespace)];
+  const parts = [kind.apiVersion, ...place, kind.plural];
   if (name !== undefined) parts.push(encodeURIComponent(name));
   return [root, ...parts].join("/");
 }

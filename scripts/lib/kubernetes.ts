@@ -1,5 +1,5 @@
 import type { ClusterConnection } from "./cluster-connection.ts";
-import { KubernetesError, failureOfStatus } from "./kubernetes-error.ts";
+import { KubernetesError, failureOfStatus, isFailure } from "./kubernetes-error.ts";
 import type { Call } from "./kubernetes-http.ts";
 import { KubernetesHttp, readAll, readLines } from "./kubernetes-http.ts";
 import type {
@@ -8,6 +8,7 @@ import type {
   ResourceKind,
   WatchEvent,
 } from "./kubernetes-objects.ts";
+import type { clusterWide } from "./kubernetes-objects.ts";
 import { objectPath, resources } from "./kubernetes-objects.ts";
 
 /** Limits of a request. */
@@ -16,6 +17,18 @@ export interface RequestOptions {
   signal?: AbortSignal | undefined;
   /** Time for the whole answer. Default 5,000. */
   timeoutMilliseconds?: number | undefined;
+}
+
+/** What one asks to be allowed to do. */
+export interface Action {
+  verb: string;
+  /** API group; empty for the core group. */
+  group: string;
+  /** Lower-case plural, e.g. `configmaps`. */
+  resource: string;
+  subresource?: string | undefined;
+  /** Absent: in the whole cluster. */
+  namespace?: string | undefined;
 }
 
 /** What to watch and how long. */
@@ -56,7 +69,7 @@ export class KubernetesClient {
   /** Reads one object. */
   get<T extends KubernetesObject>(
     kind: ResourceKind,
-    namespace: string,
+    namespace: string | typeof clusterWide,
     name: string,
     options: RequestOptions = {},
   ): Promise<T> {
@@ -66,7 +79,7 @@ export class KubernetesClient {
   /** Lists the objects of a namespace that carry the labels (`a=b,c=d`). */
   list<T extends KubernetesObject>(
     kind: ResourceKind,
-    namespace: string,
+    namespace: string | typeof clusterWide,
     options: RequestOptions & { labelSelector?: string } = {},
   ): Promise<KubernetesList<T>> {
     const { labelSelector } = options;
@@ -77,12 +90,32 @@ export class KubernetesClient {
   /** Creates an object. */
   create<T extends KubernetesObject>(
     kind: ResourceKind,
-    namespace: string,
+    namespace: string | typeof clusterWide,
     object: object,
     options: RequestOptions = {},
   ): Promise<T> {
     const body = { contentType: "application/json", content: object };
     return this.json({ method: "POST", path: objectPath(kind, namespace), body }, options);
+  }
+
+  /**
+   * Deletes an object; one that is gone already counts as deleted.
+   *
+   * @param options `gracePeriodSeconds`: time for a pod to end by itself; without it the pod's own
+   */
+  async delete(
+    kind: ResourceKind,
+    namespace: string | typeof clusterWide,
+    name: string,
+    options: RequestOptions & { gracePeriodSeconds?: number } = {},
+  ): Promise<void> {
+    const { gracePeriodSeconds } = options;
+    const content = { kind: "DeleteOptions", apiVersion: "v1", gracePeriodSeconds };
+    const body = { contentType: "application/json", content };
+    const call = { method: "DELETE", path: objectPath(kind, namespace, name), body } as const;
+    await this.text(call, options).catch((error: unknown) => {
+      if (!isFailure(error, "notFound")) throw error;
+    });
   }
 
   /**
@@ -174,6 +207,33 @@ export class KubernetesClient {
     const username = review.status?.userInfo?.username;
     if (!username) throw new KubernetesError("invalid", `POST ${path} named no user`);
     return username;
+  }
+
+  /**
+   * Whether the API server's authorizers allow these credentials an action.
+   * Source: https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
+   */
+  async mayI(action: Action, options: RequestOptions = {}): Promise<boolean> {
+    const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    const content = {
+      apiVersion: "authorization.k8s.io/v1",
+      kind: "SelfSubjectAccessReview",
+      spec: { resourceAttributes: action },
+    };
+    const review = await this.json<{ status?: { allowed?: boolean } }>(
+      { method: "POST", path, body: { contentType: "application/json", content } },
+      options,
+    );
+    return review.status?.allowed === true;
+  }
+
+  /** Version of the API server, such as `v1.34.4`. */
+  async version(options: RequestOptions = {}): Promise<string> {
+    const { gitVersion } = await this.json<{ gitVersion: string }>(
+      { method: "GET", path: "/version" },
+      options,
+    );
+    return gitVersion;
   }
 
   /** Closes idle connections. */

@@ -20,6 +20,7 @@ export const verbGroups: readonly VerbGroup[] = [
   {
     title: "Operate a migration (each with --stack <name>)",
     verbs: {
+      preflight: "Check all that a stack needs before an up, and say how to mend what is wrong",
       status: "Show stage, percentages, brake, hosts and log of every router replica",
       brake: "Send all traffic to V1 now, and wait until every router replica has done so",
       release: "Release the brake, and wait until every router replica follows the stage again",
