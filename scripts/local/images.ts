@@ -53,7 +53,12 @@ export async function buildImages(): Promise<ProjectImages> {
     [`${agents}/migrate.ts`],
     [`${database}/migrations`, `${database}/verify`],
   );
-  const pools = await applicationLayers(["test/pool/v1.ts", "test/pool/v2.ts"]);
+  const pools = await applicationLayers([
+    "test/pool/v1.ts",
+    "test/pool/v2.ts",
+    // Started by its address and not imported.
+    "test/pool/workers/worker-thread.ts",
+  ]);
   const program = (path: string): string[] => [node, join("/app", path)];
   const pool = (version: string): Image =>
     describeImage(`pool-${version}`, program(`test/pool/${version}.ts`), [base, ...pools]);

@@ -9,7 +9,9 @@ interface ErrorKind {
 
 const errorKinds = {
   invalid_request: { status: 400, category: "validation", retryable: false },
+  missing_program_id: { status: 400, category: "validation", retryable: false },
   program_not_found: { status: 404, category: "session", retryable: false },
+  session_not_found: { status: 404, category: "session", retryable: false },
   program_conflict: { status: 409, category: "session", retryable: false },
   request_in_progress: { status: 409, category: "concurrency", retryable: true },
   payload_too_large: { status: 413, category: "validation", retryable: false },
@@ -18,8 +20,11 @@ const errorKinds = {
   program_failed: { status: 424, category: "python", retryable: false },
   queue_full: { status: 429, category: "resource", retryable: true },
   internal: { status: 500, category: "system", retryable: false },
+  worker_crashed: { status: 502, category: "connection", retryable: true },
+  protocol_error: { status: 502, category: "communication", retryable: true },
   pool_unavailable: { status: 503, category: "resource", retryable: true },
   draining: { status: 503, category: "resource", retryable: true },
+  circuit_open: { status: 503, category: "breaker", retryable: true },
   not_ready: { status: 503, category: "resource", retryable: true },
   checkout_timeout: { status: 504, category: "timeout", retryable: true },
   operation_timeout: { status: 504, category: "timeout", retryable: true },
@@ -60,7 +65,7 @@ export class PoolError extends Error {
       retryable: this.retryable,
       ...(this.retryAfterSeconds === undefined
         ? {}
-        : { retry_after_ms: this.retryAfterSeconds * 1000 }),
+        : { retry_after_ms: Math.round(this.retryAfterSeconds * 1000) }),
     };
   }
 }

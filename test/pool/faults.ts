@@ -6,6 +6,12 @@ export const faultsSchema = z.strictObject({
   error_rate: z.number().min(0).max(1).default(0),
   /** Time added to each operation while it holds its worker, milliseconds. */
   latency_ms: z.number().int().min(0).max(300_000).default(0),
+  /** Workers never answer while this is set. */
+  hang: z.boolean().default(false),
+  /** Memory that the workers together lose each minute, megabytes. */
+  leak_mb_per_min: z.number().min(0).max(10_000).default(0),
+  /** End one worker now, a busy one if there is one. */
+  kill_worker: z.boolean().default(false),
   /** End the process at once, with everything in flight. */
   crash: z.boolean().default(false),
 });
@@ -14,4 +20,4 @@ export const faultsSchema = z.strictObject({
 export type Faults = z.infer<typeof faultsSchema>;
 
 /** No faults at all. */
-export const noFaults: Faults = { error_rate: 0, latency_ms: 0, crash: false };
+export const noFaults: Faults = faultsSchema.parse({});

@@ -1,34 +1,22 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
-import { PoolError } from "./errors.ts";
 
-/** Ids of sessions and programs in the contract. */
-export const idPattern = /^[A-Za-z0-9._:-]{1,128}$/;
-
-const fieldSchema = z.object({
-  name: z.string().min(1).max(128),
-  type: z.string().max(128).optional(),
-  description: z.string().max(1024).optional(),
-});
-
-/** Body of `POST /v1/programs`; unknown members are ignored, as the contract says. */
-export const createBodySchema = z.object({
-  id: z.string().regex(idPattern).optional(),
-  signature: z.object({
-    inputs: z.array(fieldSchema).min(1).max(64),
-    outputs: z.array(fieldSchema).min(1).max(64),
-  }),
-  program_type: z.enum(["predict", "chain_of_thought", "react"]).default("predict"),
-});
-
-/** Body of `POST /v1/programs/{id}/execute`. */
-export const executeBodySchema = z.object({
-  inputs: z.record(z.string(), z.unknown()),
-  options: z.record(z.string(), z.unknown()).optional(),
-});
+/** One named input or output of a program. */
+export interface Field {
+  readonly name: string;
+  readonly type?: string | undefined;
+  readonly description?: string | undefined;
+}
 
 /** What makes two programs the same: their type and signature. */
-export type Definition = Omit<z.infer<typeof createBodySchema>, "id">;
+export interface Definition {
+  readonly signature: { readonly inputs: readonly Field[]; readonly outputs: readonly Field[] };
+  readonly program_type: "predict" | "chain_of_thought" | "react";
+}
+
+/** A program that could not do its work: its caller's inputs are at fault, not the pool. */
+export class ProgramFailure extends Error {
+  override readonly name = "ProgramFailure";
+}
 
 /** JSON with sorted keys, so that equal values have equal text. */
 function canonicalJson(value: unknown): string {
@@ -47,7 +35,7 @@ export function contentHash(value: unknown): string {
 /**
  * The deterministic stand-in for a program that calls a language model: each output is a hash of
  * the definition and the declared inputs, so that anyone can tell whether the right program ran.
- * @throws PoolError `program_failed` when a declared input is missing.
+ * @throws ProgramFailure when a declared input is missing.
  */
 export function runProgram(
   definition: Definition,
@@ -55,7 +43,7 @@ export function runProgram(
 ): Record<string, string> {
   const declared = definition.signature.inputs.map(({ name }) => {
     if (inputs[name] === undefined) {
-      throw new PoolError("program_failed", `The program needs the input "${name}".`);
+      throw new ProgramFailure(`The program needs the input "${name}".`);
     }
     return [name, inputs[name]] as const;
   });

@@ -1,4 +1,4 @@
 import { runPool } from "./run.ts";
 
-/** The pool of today: one program at a time. */
-await runPool({ version: "v1", workers: 1 });
+/** The pool of today: one operation at a time. */
+await runPool({ version: "v1", workers: 1, serial: true, warmUp: "sequential" });

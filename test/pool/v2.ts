@@ -1,4 +1,4 @@
 import { runPool } from "./run.ts";
 
-/** Its successor: programs run side by side. */
-await runPool({ version: "v2", workers: 8 });
+/** Its successor: operations run side by side. */
+await runPool({ version: "v2", workers: 8, serial: false, warmUp: "parallel" });

@@ -1,8 +1,9 @@
+import { contentHash, type Definition } from "../program.ts";
 import type { Queryable } from "./database.ts";
-import { contentHash, type Definition } from "./program.ts";
+import { alive } from "./sessions.ts";
 
 /** One program as `list_programs` shows it. */
-interface ListedProgram {
+export interface ListedProgram {
   readonly id: string;
   readonly created_at: string;
   readonly last_executed: string | null;
@@ -23,12 +24,35 @@ export interface Stored {
   readonly createdAt: string;
 }
 
+/** A program as it is stored. */
+export interface StoredProgram extends ListedProgram {
+  readonly definition: Definition;
+}
+
 interface ProgramRow {
   id: string;
   definition: Definition;
   created_at: Date;
   last_executed: Date | null;
   execution_count: string;
+}
+
+const columns = "p.id, p.definition, p.created_at, p.last_executed, p.execution_count";
+
+function fromRow(row: ProgramRow): StoredProgram {
+  return {
+    id: row.id,
+    definition: row.definition,
+    created_at: row.created_at.toISOString(),
+    last_executed: row.last_executed?.toISOString() ?? null,
+    execution_count: Number(row.execution_count),
+    signature: row.definition.signature,
+  };
+}
+
+/** The part of a program that lists show. */
+function listed({ id, created_at, last_executed, execution_count, signature }: StoredProgram) {
+  return { id, created_at, last_executed, execution_count, signature };
 }
 
 /** Stores a program under its session; the same definition again is no error, another one is. */
@@ -59,47 +83,59 @@ export async function storeProgram(
   };
 }
 
-/** Counts an execution and returns the definition to execute; undefined = no such program. */
-export async function takeForExecution(
+/** Looks a program up. */
+export async function findProgram(
+  database: Queryable,
+  sessionId: string,
+  ttlSeconds: number,
+  id: string,
+): Promise<StoredProgram | "noProgram" | "noSession"> {
+  const { rows } = await database.query<Partial<ProgramRow>>(
+    `SELECT ${columns} FROM pool_sessions s
+     LEFT JOIN pool_programs p ON p.session_id = s.id AND p.id = $3
+     WHERE s.id = $1 AND ${alive}`,
+    [sessionId, ttlSeconds, id],
+  );
+  const [row] = rows;
+  if (!row) return "noSession";
+  return typeof row.id === "string" ? fromRow(row as ProgramRow) : "noProgram";
+}
+
+/** Counts an execution. */
+export async function countExecution(
   database: Queryable,
   sessionId: string,
   id: string,
-): Promise<Definition | undefined> {
-  const { rows } = await database.query<{ definition: Definition }>(
+): Promise<void> {
+  await database.query(
     `UPDATE pool_programs SET execution_count = execution_count + 1, last_executed = now()
-     WHERE session_id = $1 AND id = $2 RETURNING definition`,
+     WHERE session_id = $1 AND id = $2`,
     [sessionId, id],
   );
-  return rows[0]?.definition;
 }
 
 /** One page of a session's programs in the order of their ids, those after `after`. */
 export async function listPrograms(
   database: Queryable,
   sessionId: string,
-  limit: number,
-  after: string,
+  ttlSeconds: number,
+  page: { readonly limit: number; readonly after: string },
 ): Promise<ProgramPage> {
+  const from = `FROM pool_programs p JOIN pool_sessions s ON s.id = p.session_id
+     WHERE s.id = $1 AND ${alive}`;
   const { rows } = await database.query<ProgramRow>(
-    `SELECT id, definition, created_at, last_executed, execution_count FROM pool_programs
-     WHERE session_id = $1 AND id COLLATE "C" > $2 ORDER BY id COLLATE "C" LIMIT $3`,
-    [sessionId, after, limit + 1],
+    `SELECT ${columns} ${from} AND p.id COLLATE "C" > $3 ORDER BY p.id COLLATE "C" LIMIT $4`,
+    [sessionId, ttlSeconds, page.after, page.limit + 1],
   );
-  const counted = await database.query<{ count: string }>(
-    "SELECT count(*) FROM pool_programs WHERE session_id = $1",
-    [sessionId],
-  );
-  const page = rows.slice(0, limit);
+  const counted = await database.query<{ count: string }>(`SELECT count(*) ${from}`, [
+    sessionId,
+    ttlSeconds,
+  ]);
+  const shown = rows.slice(0, page.limit);
   return {
-    programs: page.map((row) => ({
-      id: row.id,
-      created_at: row.created_at.toISOString(),
-      last_executed: row.last_executed?.toISOString() ?? null,
-      execution_count: Number(row.execution_count),
-      signature: row.definition.signature,
-    })),
+    programs: shown.map((row) => listed(fromRow(row))),
     total_count: Number(counted.rows[0]?.count ?? 0),
-    next_cursor: rows.length > limit ? (page.at(-1)?.id ?? null) : null,
+    next_cursor: rows.length > page.limit ? (shown.at(-1)?.id ?? null) : null,
   };
 }
 
@@ -107,11 +143,13 @@ export async function listPrograms(
 export async function deleteProgram(
   database: Queryable,
   sessionId: string,
+  ttlSeconds: number,
   id: string,
 ): Promise<boolean> {
   const { rowCount } = await database.query(
-    "DELETE FROM pool_programs WHERE session_id = $1 AND id = $2",
-    [sessionId, id],
+    `DELETE FROM pool_programs p USING pool_sessions s
+     WHERE s.id = p.session_id AND s.id = $1 AND ${alive} AND p.id = $3`,
+    [sessionId, ttlSeconds, id],
   );
   return rowCount === 1;
 }

@@ -1,18 +1,25 @@
 import type { ServerResponse } from "node:http";
+import type { Lifecycle } from "../lifecycle.ts";
+import { isReady } from "../operations/health.ts";
+import type { PoolState } from "../operations/operation.ts";
 import { sendJson } from "./http.ts";
-import type { Lifecycle } from "./lifecycle.ts";
 
 /**
  * Answers `/livez` and `/readyz`; false = another path. Readiness does not ask for the database:
  * a pool that lost it still serves what it can, and taking all pods off the air would serve nothing.
  */
-export function answerProbe(lifecycle: Lifecycle, path: string, response: ServerResponse): boolean {
+export function answerProbe(
+  state: PoolState,
+  lifecycle: Lifecycle,
+  path: string,
+  response: ServerResponse,
+): boolean {
   if (path === "/livez") {
     sendJson(response, 200, { status: "ok" });
     return true;
   }
   if (path === "/readyz") {
-    sendJson(response, lifecycle.phase === "serving" ? 200 : 503, { status: lifecycle.phase });
+    sendJson(response, isReady(state, lifecycle) ? 200 : 503, { status: lifecycle.phase });
     return true;
   }
   return false;

@@ -1,5 +1,5 @@
 import type { ProgramPage } from "./programs.ts";
-import type { Definition } from "./program.ts";
+import type { Definition } from "../program.ts";
 
 type SessionPrograms = Map<string, { definition: Definition; seenAt: string }>;
 
@@ -31,6 +31,11 @@ export class RecentPrograms {
   /** Forgets a program that was deleted or not found. */
   forget(sessionId: string, id: string): void {
     this.#sessions.get(sessionId)?.delete(id);
+  }
+
+  /** Forgets a session that was ended. */
+  forgetSession(sessionId: string): void {
+    this.#sessions.delete(sessionId);
   }
 
   /** The definition of a program seen before. */

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { PoolError } from "./errors.ts";
+import { PoolError } from "../errors.ts";
 
 /** Anything that runs one SQL statement: the connection pool, or a client within a transaction. */
 export type Queryable = Pick<pg.Pool, "query">;
@@ -8,8 +8,14 @@ export type Queryable = Pick<pg.Pool, "query">;
 const schemaLock = 7_305_401_122;
 
 const schema = `
+CREATE TABLE IF NOT EXISTS pool_sessions (
+  id text PRIMARY KEY,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  last_used timestamptz NOT NULL DEFAULT now(),
+  language_model jsonb
+);
 CREATE TABLE IF NOT EXISTS pool_programs (
-  session_id text NOT NULL,
+  session_id text NOT NULL REFERENCES pool_sessions (id) ON DELETE CASCADE,
   id text NOT NULL,
   definition jsonb NOT NULL,
   definition_hash text NOT NULL,
@@ -27,11 +33,15 @@ CREATE TABLE IF NOT EXISTS pool_idempotency_keys (
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (session_id, key)
 );
+CREATE INDEX IF NOT EXISTS pool_sessions_last_used ON pool_sessions (last_used);
 CREATE INDEX IF NOT EXISTS pool_idempotency_keys_created_at ON pool_idempotency_keys (created_at);
 `;
 
-/** SQLSTATE classes and codes that say "the server is away", not "the statement is wrong". */
-const awayStates = /^(08...|57P0[1-5]|53300)$/;
+/**
+ * SQLSTATE classes and codes that say "the server is away" or "it does not get to it", not "the
+ * statement is wrong" (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+ */
+const awayStates = /^(08...|57P0[1-5]|57014|55P03|53300)$/;
 const awayCodes = new Set([
   "ECONNREFUSED",
   "ECONNRESET",

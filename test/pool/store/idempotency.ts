@@ -1,12 +1,7 @@
 import type pg from "pg";
 import { transaction, type Queryable } from "./database.ts";
-import { PoolError } from "./errors.ts";
-
-/** The answer of an operation, before headers. */
-export interface Answer {
-  readonly status: number;
-  readonly body: Record<string, unknown>;
-}
+import { PoolError } from "../errors.ts";
+import type { Answer } from "../operations/operation.ts";
 
 /** An answer, and whether it is the stored one of an earlier request. */
 export interface KeyedAnswer extends Answer {
