@@ -20,6 +20,7 @@ import { awaitGone, NotReadyError, readinessNow, skipsAwait, timeLimit } from ".
 import { Cluster } from "./cluster.ts";
 import { connect, parseConfiguration, type Configuration } from "./configuration.ts";
 import { takeOverPatch } from "./field-managers.ts";
+import { keepIgnoredFields } from "./ignored-fields.ts";
 import {
   completeInputs,
   isAutonamed,
@@ -150,7 +151,8 @@ export class KubernetesProvider implements ResourceProvider {
       dryRun: preview,
       signal: call.signal,
     };
-    const applied = await cluster.apply(reference, object, options).catch((error: unknown) => {
+    const sent = keepIgnoredFields(object, live, fieldManager, call.ignoreChanges);
+    const applied = await cluster.apply(reference, sent, options).catch((error: unknown) => {
       throw explainConflict(error, reference);
     });
     if (preview) return objectState(newInputs, omit(applied, "status"), fieldManager, oldOutputs);

@@ -62,6 +62,8 @@ export interface UpdateCall extends ResourceCall {
   newInputs: PropertyMap;
   preview: boolean;
   timeoutSeconds: number | undefined;
+  /** Paths of the resource option `ignoreChanges`; the engine has already put the old inputs there. */
+  ignoreChanges: readonly string[];
 }
 
 /** A resource to look at; without inputs it is being imported. */

@@ -128,6 +128,7 @@ export function serveProvider(provider: ResourceProvider): void {
           newInputs: fromStruct(request.getNews()),
           preview: request.getPreview(),
           timeoutSeconds: request.getTimeout() || undefined,
+          ignoreChanges: request.getIgnorechangesList(),
         });
         const response = new wire.UpdateResponse();
         response.setProperties(toStruct(outputs));
