@@ -39,11 +39,18 @@ export function assemble(config: Sections, stack: string): MigrationConfig<strin
   };
 }
 
-function poolConfig({ pool: { settings: _, ...pool } }: Sections): PoolConfig {
+function poolConfig({ pool }: Sections): PoolConfig {
   const defaults = contractDefaults[pool.contract];
+  const { contract, port, metricsPath } = pool;
+  const { operationTimeoutSeconds, drainTimeoutSeconds, readyTimeoutSeconds } = pool;
   return {
-    ...pool,
+    contract,
+    port,
     readinessPath: pool.readinessPath ?? defaults.readinessPath,
+    metricsPath,
+    operationTimeoutSeconds,
+    drainTimeoutSeconds,
+    readyTimeoutSeconds,
     idempotencyKeys: pool.idempotencyKeys ?? defaults.idempotencyKeys,
   };
 }

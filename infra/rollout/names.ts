@@ -21,6 +21,9 @@ export const objectNames = {
   guard: "guard",
 } as const;
 
+/** Key of the ConfigMap `pool-flags`, and so the name of the file that the pools read. */
+export const flagsFileName = "flags.json";
+
 /** Port on which a pool of the full contract has its probes and metrics, out of the callers' reach. */
 export const poolAdminPort = 9090;
 
