@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Engagement } from "../infra/rollout/brake.ts";
 import { engagePatch, newEngagementId, observeBrake } from "../infra/rollout/brake.ts";
 import { objectNames } from "../infra/rollout/names.ts";
@@ -12,6 +13,12 @@ import {
   reasonOption,
   timeoutOption,
 } from "./lib/cluster-options.ts";
+import {
+  brakeDirectly,
+  retiredText,
+  secondsSinceStart,
+  tokenVariable,
+} from "./lib/brake-directly.ts";
 import { KubernetesError } from "./lib/kubernetes-error.ts";
 import { waitUntil } from "./lib/progress.ts";
 import type { Replica } from "./lib/replicas.ts";
@@ -26,14 +33,33 @@ replica reports the brake engaged and 0 % applied. No pulumi up releases it: onl
 Waits for no lock and no journal. Run again, it finds its own engagement and goes on waiting.
 
 Without this program:
-  kubectl -n <namespace> patch configmap ${objectNames.brake} --type merge -p '{"data":{"engaged":"why"}}'`,
+  kubectl -n <namespace> patch configmap ${objectNames.brake} --field-manager=break-glass \\
+    --type merge -p '{"data":{"engaged":"why"}}'
+
+Without an API server: --agent with the address of every router pod (status prints them) and the token
+router.brakeToken in a file or in ${tokenVariable}, from where the pods can be reached. It tells each agent
+directly and asks no API server. New router pods do not know of it: brake again without --agent once the
+API server answers.`,
   options: {
     reason: reasonOption,
     ...clusterOptions,
+    agent: {
+      help: "brake at this agent directly; repeat it for every router replica",
+      placeholder: "url",
+      multiple: true,
+      schema: z
+        .array(z.url({ protocol: /^https?$/, error: 'use a URL such as "http://10.0.0.7:9090"' }))
+        .optional(),
+    },
+    tokenFile: {
+      help: `file with the token of the direct brake (default: the variable ${tokenVariable})`,
+      placeholder: "path",
+      schema: z.string().min(1, "the value is empty").optional(),
+    },
     timeout: timeoutOption(20),
     dryRun: dryRunOption,
   },
-};
+} as const;
 
 /** A replica sends nothing to V2 any more. */
 function isBraked({ report }: Replica): boolean {
@@ -100,7 +126,18 @@ async function write(
       }
     },
   });
-  if (outcome === "timeLimit" && failure) throw failure;
+  if (outcome === "timeLimit" && failure) throw withoutApiServer(failure);
+}
+
+function withoutApiServer(failure: KubernetesError): VerbError {
+  return new VerbError(
+    exitCodes.infrastructure,
+    `not confirmed as written: ${failure.message}\n` +
+      "The routers keep what they apply. Brake at the agents themselves, from where their pods can be reached:\n" +
+      "  npm run brake -- --agent http://<address of a router pod>:9090 [--agent …] " +
+      "--token-file <file with router.brakeToken> --reason <text>\n" +
+      "(npm run status prints the addresses while the API server answers; on a node, crictl inspectp does.)",
+  );
 }
 
 function missing({ namespace, stack }: StackTarget, error: KubernetesError): VerbError {
@@ -114,24 +151,30 @@ function missing({ namespace, stack }: StackTarget, error: KubernetesError): Ver
 }
 
 await runVerb(verb, async (options, signal) => {
+  const { agent: agents, dryRun } = options;
+  if (agents) return await brakeDirectly(options, agents, { dryRun, signal });
+  if (options.tokenFile !== undefined) {
+    throw new VerbError(
+      exitCodes.refused,
+      "--token-file is for the direct brake: name the agents too, --agent <url>",
+    );
+  }
   const target = await findStack(options);
   const { engagement, written } = await chooseEngagement(target, options.reason, signal);
   if (!written) {
-    const { dryRun, timeout: timeoutSeconds } = options;
+    const { timeout: timeoutSeconds } = options;
     await write(target, engagement, { signal, dryRun, timeoutSeconds });
   }
-  // Counted from the start of the process, because that is what the person waits for.
-  const seconds = () => Math.round(performance.now() / 10) / 100;
   const print = (outcome: string, replicas: readonly Replica[], lines: string[]) => {
     const { stack, namespace } = target;
     const listed = replicas.map((replica) => ({ ...replica, braked: isBraked(replica) }));
     const head = { stack, namespace, outcome, engagement, alreadyEngaged: written };
-    const result = { ...head, seconds: seconds(), replicas: listed };
+    const result = { ...head, seconds: secondsSinceStart(), replicas: listed };
     const text = options.json ? JSON.stringify(result, undefined, 2) : lines.join("\n");
     process.stdout.write(`${text}\n`);
   };
   const description = describeEngagement(engagement);
-  if (options.dryRun) {
+  if (dryRun) {
     print("dryRun", [], [`would engage in namespace ${target.namespace}: ${description}`]);
     return exitCodes.done;
   }
@@ -147,14 +190,11 @@ await runVerb(verb, async (options, signal) => {
   const { replicas, count, missing: open } = outcome;
   const begin = `${written ? "already engaged" : "engaged"}: ${description}`;
   if (replicas.some(isRetired)) {
-    print("retired", replicas, [
-      begin,
-      "the stack is at stage retired: V1 is gone, so all traffic stays on V2 and the brake has no effect",
-    ]);
+    print("retired", replicas, [begin, retiredText]);
     return exitCodes.refused;
   }
   if (outcome.reached) {
-    const time = `after ${seconds().toFixed(1)} s`;
+    const time = `after ${secondsSinceStart().toFixed(1)} s`;
     print("engaged", replicas, [
       begin,
       `all traffic on V1: ${count} router replicas apply 0 %, ${time}`,

@@ -15,7 +15,8 @@ const verb = {
 Commanded is what the stack declares, applied is what the proxy of each router replica has in force.
 They differ while a change is under way, while the brake is engaged, and while a raise waits for a
 ready V2 host. Counts are since each router pod started, by decided side. Ends with 3 if a replica gives no
-report and with 2 if none is running, because then it is not known what is applied.`,
+report and with 2 if none is running, because then it is not known what is applied.
+The agents' addresses are for npm run brake -- --agent, when the API server is away.`,
   options: clusterOptions,
 };
 
@@ -93,6 +94,7 @@ function table({ stack, namespace, rollout, engagements, replicas }: State): str
       `${String(reports.length)} of ${String(replicas.length)} report` +
         silent.map(({ pod, problem }) => `; ${pod}: ${problem ?? ""}`).join(""),
     ],
+    ["agents", replicas.flatMap(({ agent }) => agent ?? []).join(" ") || "no address is known"],
   ];
 }
 

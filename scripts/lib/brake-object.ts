@@ -27,8 +27,13 @@ export async function identify(client: KubernetesClient, signal: AbortSignal): P
     return { who, source: "SelfSubjectReview" };
   } catch {
     signal.throwIfAborted();
-    return { who: `${userInfo().username}@${hostname()}`, source: "operating system" };
+    return identifyLocally();
   }
+}
+
+/** Who runs the verb, as the operating system knows the login. */
+export function identifyLocally(): Identity {
+  return { who: `${userInfo().username}@${hostname()}`, source: "operating system" };
 }
 
 /**

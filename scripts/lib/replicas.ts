@@ -10,6 +10,8 @@ import { resources } from "./kubernetes-objects.ts";
 export interface Replica {
   /** Name of the pod. */
   pod: string;
+  /** Address of its agent inside the cluster, for the direct brake; absent where it is not known. */
+  agent?: string;
   /** The agent's report; absent when it could not be had. */
   report?: AgentReport;
   /** Why there is no report, as a part of a sentence. */
@@ -27,7 +29,7 @@ interface Container {
 
 interface Pod extends KubernetesObject {
   spec: { containers: Container[]; initContainers?: Container[] };
-  status?: { phase?: string };
+  status?: { phase?: string; podIP?: string };
 }
 
 interface Secret extends KubernetesObject {
@@ -75,18 +77,20 @@ export class ReplicaReader {
 
   private async readOne(pod: Pod, signal: AbortSignal | undefined): Promise<Replica> {
     const { name } = pod.metadata;
+    const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+    const port = containers
+      .flatMap((container) => container.ports ?? [])
+      .find((candidate) => candidate.name === agentPortName)?.containerPort;
+    if (port === undefined) {
+      return { pod: name, problem: `its pod declares no port named ${agentPortName}` };
+    }
+    const reference = containers
+      .flatMap((container) => container.env ?? [])
+      .find((variable) => variable.name === tokenVariable)?.valueFrom?.secretKeyRef;
+    if (!reference)
+      return { pod: name, problem: `its pod declares no secret for ${tokenVariable}` };
+    const place = { pod: name, ...agentAddress(pod.status?.podIP, port) };
     try {
-      const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
-      const reference = containers
-        .flatMap((container) => container.env ?? [])
-        .find((variable) => variable.name === tokenVariable)?.valueFrom?.secretKeyRef;
-      const port = containers
-        .flatMap((container) => container.ports ?? [])
-        .find((candidate) => candidate.name === agentPortName)?.containerPort;
-      if (!reference || !port) {
-        const missing = reference ? `port named ${agentPortName}` : `secret for ${tokenVariable}`;
-        return { pod: name, problem: `its pod declares no ${missing}` };
-      }
       const token = await this.token(reference, signal);
       const text = await this.client.podProxy(this.namespace, name, port, "/report", {
         headers: { "x-router-token": token },
@@ -94,17 +98,17 @@ export class ReplicaReader {
         signal,
       });
       const parsed = agentReportSchema.safeParse(parseJson(text));
-      if (parsed.success) return { pod: name, report: parsed.data };
+      if (parsed.success) return { ...place, report: parsed.data };
       const issue = parsed.error.issues[0];
       return {
-        pod: name,
+        ...place,
         problem: `its report is not readable (${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""})`,
       };
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof KubernetesError)) throw error;
       const state = pod.metadata.deletionTimestamp ? "in deletion, " : "";
-      return { pod: name, problem: `${state}no report: ${error.message}` };
+      return { ...place, problem: `${state}no report: ${error.message}` };
     }
   }
 
@@ -122,6 +126,12 @@ export class ReplicaReader {
     reading.catch(() => this.tokens.delete(`${name}/${key}`));
     return reading;
   }
+}
+
+function agentAddress(podIP: string | undefined, port: number): Pick<Replica, "agent"> {
+  if (podIP === undefined) return {};
+  const host = podIP.includes(":") ? `[${podIP}]` : podIP;
+  return { agent: `http://${host}:${String(port)}` };
 }
 
 function parseJson(text: string): unknown {

@@ -50,7 +50,7 @@ export function deployRouters(
     metadata: { name: "router-tokens-1a2b" },
     data: { agent: Buffer.from(simulated.token).toString("base64") },
   });
-  return replicas.map((name) => {
+  return replicas.map((name, index) => {
     const replica: SimulatedReplica = {
       name,
       reachable: true,
@@ -76,7 +76,7 @@ export function deployRouters(
         ],
         containers: [{ name: "envoy" }],
       },
-      status: { phase: "Running" },
+      status: { phase: "Running", podIP: `10.0.0.${String(index + 1)}` },
     });
     server.pods.set(`${simulated.namespace}/${name}:${String(simulated.port)}`, (request) => {
       if (!replica.reachable) return { status: 503, body: "connection refused" };

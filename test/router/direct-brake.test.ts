@@ -111,7 +111,7 @@ describe("the direct brake of a router-agent", { timeout: 60_000 }, () => {
   it("lets nobody in without its own token", async () => {
     const refused = { authorization: `Bearer ${agentToken}` };
     for (const headers of [{}, refused, { authorization: `Bearer ${brakeToken}x` }]) {
-      const response = await post(request, headers as Record<string, string>);
+      const response = await post(request, headers);
       expect(response.status).toBe(401);
     }
     const report = await fetch(`${pod.agentUrl}/report`, { headers: bearer });

@@ -128,6 +128,7 @@ describe("brake", () => {
     const { code, stderr } = await stack.run("brake", "--reason", "x", "--timeout", "1");
     expect(code).toBe(3);
     expect(stderr).toContain(`no answer from ${stack.server.url}`);
+    expect(stderr).toContain("npm run brake -- --agent http://<address of a router pod>:9090");
   });
 
   it("says what a missing ConfigMap means", async () => {

@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => stack.close());
 
 describe("status", () => {
-  it("shows the whole state in ten lines", async () => {
+  it("shows the whole state in a few lines", async () => {
     const { code, stdout } = await stack.run("status");
     expect(code).toBe(0);
     expect(stdout.trimEnd().split("\n")).toEqual([
@@ -26,6 +26,7 @@ describe("status", () => {
       "log          0 lines lost, 0 unreadable",
       "API contact  yes (all 2 replicas)",
       "replicas     2 of 2 report",
+      "agents       http://10.0.0.1:9090 http://10.0.0.2:9090",
     ]);
   });
 
