@@ -1,8 +1,10 @@
+import type { ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { namespaceName } from "../../infra/rollout/names.ts";
 import { exitCodes, VerbError } from "../lib/verb.ts";
 import type { Environment } from "../local/environment.ts";
+import { signalInside } from "../local/namespaces.ts";
 
 /** How a command ended. */
 export interface CommandResult {
@@ -19,6 +21,13 @@ export interface StackPlace {
   readonly stack: string;
   /** Directory of its Pulumi.yaml. */
   readonly directory: string;
+}
+
+interface RunOptions {
+  readonly mayFail: boolean;
+  readonly input: string;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly onStart?: (child: ChildProcess) => void;
 }
 
 /** A command that was to succeed did not; the message holds the end of its output. */
@@ -74,6 +83,30 @@ export class StackCommands {
     return await this.#pulumi([...command, "--stack", this.place.stack], { mayFail });
   }
 
+  /**
+   * `pulumi up`, killed without a chance to say anything unless it ends before.
+   * @returns whether it was killed
+   */
+  async killedUp(afterSeconds: number): Promise<boolean> {
+    const command = ["up", "--yes", "--skip-preview", "--non-interactive"];
+    let killed = false;
+    await this.#pulumi([...command, "--stack", this.place.stack], {
+      mayFail: true,
+      onStart(child) {
+        setTimeout(() => {
+          killed = child.exitCode === null && child.signalCode === null;
+          signalInside(child, "SIGKILL");
+        }, afterSeconds * 1000).unref();
+      },
+    });
+    return killed;
+  }
+
+  /** `pulumi cancel`: clears the lock that a killed command has left. */
+  async cancel(): Promise<CommandResult> {
+    return await this.#pulumi(["cancel", "--yes", "--stack", this.place.stack]);
+  }
+
   /** `pulumi preview`. */
   async preview(args: readonly string[] = []): Promise<CommandResult> {
     const command = ["preview", "--non-interactive", ...args, "--stack", this.place.stack];
@@ -89,11 +122,20 @@ export class StackCommands {
     return result;
   }
 
-  /** One of this project's verbs, such as `brake`. */
-  async verb(name: string, args: readonly string[]): Promise<CommandResult> {
+  /** One of this project's verbs, such as `brake`; secrets go into `variables`. */
+  async verb(
+    name: string,
+    args: readonly string[],
+    variables: Readonly<Record<string, string>> = {},
+  ): Promise<CommandResult> {
     const script = join(this.place.directory, "scripts", `${name}.ts`);
-    const command = [process.execPath, script, "--stack", this.place.stack, ...args];
-    return await this.#run(command, { mayFail: false, input: "" });
+    const command = [process.execPath, script, ...args];
+    return await this.#run(command, { mayFail: false, input: "", variables });
+  }
+
+  /** One of this project's verbs on this stack. */
+  async stackVerb(name: string, args: readonly string[]): Promise<CommandResult> {
+    return await this.verb(name, ["--stack", this.place.stack, ...args]);
   }
 
   /** `kubectl` in the stack's namespace. */
@@ -110,14 +152,14 @@ export class StackCommands {
 
   #pulumi(
     args: readonly string[],
-    { mayFail = false, input = "" }: { mayFail?: boolean; input?: string } = {},
+    { mayFail = false, input = "", ...options }: Partial<RunOptions> = {},
   ): Promise<CommandResult> {
-    return this.#run(["pulumi", "--color", "never", ...args], { mayFail, input });
+    return this.#run(["pulumi", "--color", "never", ...args], { mayFail, input, ...options });
   }
 
   async #run(
     command: readonly string[],
-    { mayFail, input }: { mayFail: boolean; input: string },
+    { mayFail, input, variables = {}, onStart }: RunOptions,
   ): Promise<CommandResult> {
     const { environment, directory } = this.place;
     const began = performance.now();
@@ -125,7 +167,9 @@ export class StackCommands {
     const child = environment.spawnInside(program, args, {
       cwd: directory,
       stdio: ["pipe", "pipe", "pipe"],
+      env: { ...process.env, ...variables },
     });
+    onStart?.(child);
     const lines: string[] = [];
     for (const stream of [child.stdout, child.stderr]) {
       if (stream) createInterface({ input: stream }).on("line", (line) => lines.push(line));

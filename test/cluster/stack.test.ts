@@ -42,11 +42,11 @@ it("a second up changes nothing", async () => {
 
 it("an up does not release the brake", async () => {
   const { commands, observed } = test.stack;
-  await commands.verb("brake", ["--reason", "test"]);
+  await commands.stackVerb("brake", ["--reason", "test"]);
   await test.stack.enter("p25", { braked: true });
   expect(observed.reports.every(({ brake }) => brake.engaged)).toBe(true);
   expect(observed.appliedPercentage).toBe(0);
-  await commands.verb("release", ["--reason", "test", "--yes"]);
+  await commands.stackVerb("release", ["--reason", "test", "--yes"]);
   expect(observed.rollout?.percentage).toBe(25);
   await observed.until("25 % to be applied", 10, () => observed.convergedSince(25));
 });
