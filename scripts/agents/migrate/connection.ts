@@ -48,7 +48,7 @@ export async function connect(
     throw new VerbError(
       exitCodes.infrastructure,
       `the database at ${address(settings)} did not answer within ` +
-        `${settings.patience.connectSeconds} s: ${reason}; check PGHOST, PGPORT and that it runs`,
+        `${settings.patience.connectSeconds} s: ${reason}; check its host and port, and that it runs`,
     );
   }
   await prepareSession(client, settings, purpose);
@@ -108,7 +108,8 @@ async function prepareSession(
 }
 
 function isTransient(error: unknown): boolean {
-  const { code } = error as { code?: string };
+  const { code, message } = error as { code?: string; message: string };
+  if (message.includes("does not support SSL")) return false;
   // Errors of the network have codes of five letters or more (ECONNREFUSED); a time limit of pg's has none.
   return code === undefined || code.startsWith("E") || transientStates.test(code);
 }

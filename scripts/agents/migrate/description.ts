@@ -2,15 +2,28 @@ import type { CatalogComparison, CatalogDifference } from "./catalog.ts";
 import type { CommandResult } from "./commands.ts";
 
 /** Whether the tables differ from what the migrations made. */
-export function isDrifted(catalog: CatalogComparison | undefined): boolean {
+function isDrifted(catalog: CatalogComparison | undefined): boolean {
   return (
     catalog !== undefined &&
     (catalog.differences.length > 0 || catalog.liveFingerprint !== catalog.recordedFingerprint)
   );
 }
 
+/** What can be told of a database without changing it. */
+export type DatabaseState = Omit<CommandResult, "changed">;
+
+/** Whether every file is applied as it is here, nothing is wrong with the tables, and nobody else changed them. */
+export function isInOrder({ migrations, problems, catalog }: DatabaseState): boolean {
+  return (
+    migrations.every(({ state }) => state === "applied") &&
+    (problems ?? []).length === 0 &&
+    !isDrifted(catalog)
+  );
+}
+
 /** What a command found or did, for people. */
-export function describeResult({ changed, migrations, problems, catalog }: CommandResult): string {
+export function describeResult(result: DatabaseState & Partial<CommandResult>): string {
+  const { changed = [], migrations, problems, catalog } = result;
   const width = Math.max(...migrations.map(({ name }) => name.length));
   return [
     ...migrations.map(({ name, state, appliedAt, durationMs, appliedBy }) =>

@@ -1,4 +1,5 @@
 import { exitCodes, VerbError } from "../../lib/verb.ts";
+import { readPasswordFile } from "./password-file.ts";
 
 /** Where the database is, and how long to be patient. */
 export interface MigrateSettings {
@@ -35,17 +36,20 @@ export const defaultPatience: Patience = {
 const sslModes = ["require", "disable"] as const;
 
 /**
- * Reads libpq's environment variables PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD and PGSSLMODE.
+ * Reads libpq's environment variables PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSWORD or PGPASSFILE, and PGSSLMODE.
  *
- * @throws VerbError (code 2) that names every variable that is missing or wrong
+ * @throws VerbError (code 2) that names every variable that is missing or wrong, or what is wrong with the file
  */
 export function readSettings(
   environment: Readonly<Record<string, string | undefined>>,
 ): MigrateSettings {
-  const required = ["PGHOST", "PGDATABASE", "PGUSER", "PGPASSWORD"] as const;
+  const required = ["PGHOST", "PGDATABASE", "PGUSER"] as const;
   const problems: string[] = required
     .filter((name) => !environment[name])
     .map((name) => `${name} is not set`);
+  if (!environment.PGPASSWORD && !environment.PGPASSFILE) {
+    problems.push("PGPASSWORD is not set, nor is PGPASSFILE");
+  }
   const port = Number(environment.PGPORT ?? "5432");
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
     problems.push(`PGPORT is "${environment.PGPORT}", use an integer from 1 to 65535`);
@@ -58,13 +62,12 @@ export function readSettings(
     throw new VerbError(exitCodes.refused, `the connection is incomplete: ${problems.join("; ")}`);
   }
   const value = (name: (typeof required)[number]) => environment[name] ?? "";
-  return {
+  const login = {
     host: value("PGHOST"),
     port,
     database: value("PGDATABASE"),
     user: value("PGUSER"),
-    password: value("PGPASSWORD"),
-    ssl,
-    patience: defaultPatience,
   };
+  const password = environment.PGPASSWORD || readPasswordFile(environment.PGPASSFILE ?? "", login);
+  return { ...login, password, ssl, patience: defaultPatience };
 }
