@@ -76,7 +76,7 @@ export function judgeLogin({ admin }: DatabaseConfig<string>, login: Login): Dat
 /** What a failed login means. Its message never holds the password. */
 export function explain(
   database: DatabaseConfig<string>,
-  error: Error & { code?: string },
+  error: Error & { code?: string | undefined },
 ): Problem {
   const { host, port, admin } = database;
   const address = `${host}:${String(port)}`;

@@ -45,6 +45,26 @@ export const managedKinds: Readonly<Record<string, Omit<RequiredRight, "verbs">>
     resource: "rolebindings",
     scope: "namespace",
   },
+  "kubernetes:autoscaling/v2:HorizontalPodAutoscaler": {
+    group: "autoscaling",
+    resource: "horizontalpodautoscalers",
+    scope: "namespace",
+  },
+  "kubernetes:networking.k8s.io/v1:NetworkPolicy": {
+    group: "networking.k8s.io",
+    resource: "networkpolicies",
+    scope: "namespace",
+  },
+  "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy": {
+    group: "admissionregistration.k8s.io",
+    resource: "validatingadmissionpolicies",
+    scope: "cluster",
+  },
+  "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding": {
+    group: "admissionregistration.k8s.io",
+    resource: "validatingadmissionpolicybindings",
+    scope: "cluster",
+  },
 };
 
 /** What else is needed, by the provider and by the verbs. */
