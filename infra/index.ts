@@ -7,6 +7,7 @@ export const {
   flags,
   profile,
   namespace,
+  callersAddress,
   routerAddress,
   routerTokensSecret,
   pools,

@@ -53,10 +53,11 @@ export class MigrationDatabase extends pulumi.ComponentResource {
       // Dropping the database drops what is in it; a schema with tables could not be dropped by itself.
       { ...child, deletedWith: database },
     );
-    const privileges = createPrivileges(groups, database, schema, {
-      ...child,
-      deletedWith: database,
-    });
+    const inside = { ...child, deletedWith: database };
+    const privileges = [
+      ...createPrivileges(groups, database, schema, inside),
+      ...revokePublic(user, groups, database, inside),
+    ];
     const job = new MigrationJob(
       "migrate",
       {
@@ -160,6 +161,48 @@ function createPrivileges(
       opts,
     ),
   ]);
+}
+
+/**
+ * Takes from the server's other logins what PostgreSQL gives to everybody: to connect to the database, to make temporary
+ * tables in it, and to call the functions that the owner makes. The administrator, who need not be a superuser, is
+ * one of these others, and keeps the right to connect.
+ */
+function revokePublic(
+  administrator: string,
+  groups: Roles,
+  database: postgresql.Database,
+  opts: pulumi.CustomResourceOptions,
+): pulumi.CustomResource[] {
+  const administratorConnects = new postgresql.Grant(
+    "administrator-connects",
+    {
+      database: database.name,
+      role: administrator,
+      objectType: "database",
+      privileges: ["CONNECT"],
+    },
+    opts,
+  );
+  return [
+    administratorConnects,
+    new postgresql.Grant(
+      "public-database",
+      { database: database.name, role: "public", objectType: "database", privileges: [] },
+      { ...opts, dependsOn: [administratorConnects] },
+    ),
+    new postgresql.DefaultPrivileges(
+      "public-functions",
+      {
+        database: database.name,
+        role: "public",
+        owner: groups.owner.name,
+        objectType: "function",
+        privileges: [],
+      },
+      opts,
+    ),
+  ];
 }
 
 function forEachKind(create: (kind: AccessKind) => postgresql.Role): Roles {

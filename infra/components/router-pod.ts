@@ -1,9 +1,10 @@
 import type * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { envoyArguments, routerDirectory } from "../rollout/envoy-bootstrap.ts";
-import { objectNames, workloadSelector } from "../rollout/names.ts";
+import { objectNames } from "../rollout/names.ts";
 import { routeTimeoutSeconds } from "../rollout/router-settings.ts";
 import type { RouterSettings } from "../rollout/router-settings.ts";
+import { spreadPods } from "./pod-spread.ts";
 import { restrictedContainer, restrictedOwnPod } from "./restricted-pod.ts";
 
 /** What a pod of the router is made of. */
@@ -12,8 +13,10 @@ export interface RouterPodArgs {
   readonly settings: RouterSettings;
   /** Name of the ServiceAccount. */
   readonly account: pulumi.Input<string>;
-  /** Name of the Secret with the keys `agent` and, with `override`, `override`. */
+  /** Name of the Secret with the keys `agent` and, where they are in use, `brake` and `override`. */
   readonly tokensSecret: pulumi.Input<string>;
+  /** Whether the agents take the direct brake. */
+  readonly brake: boolean;
   /** Whether testers may choose a side with the override header. */
   readonly override: boolean;
 }
@@ -49,14 +52,7 @@ export function routerPodSpec(args: RouterPodArgs): k8s.types.input.core.v1.PodS
     securityContext: restrictedOwnPod,
     terminationGracePeriodSeconds:
       drainSeconds + routeTimeoutSeconds(args.settings) + terminationMarginSeconds,
-    topologySpreadConstraints: [
-      {
-        maxSkew: 1,
-        topologyKey: "kubernetes.io/hostname",
-        whenUnsatisfiable: "ScheduleAnyway",
-        labelSelector: { matchLabels: workloadSelector(objectNames.router) },
-      },
-    ],
+    topologySpreadConstraints: spreadPods(objectNames.router),
     initContainers: [agentContainer(args)],
     containers: [envoyContainer(args)],
     volumes: [
@@ -84,6 +80,7 @@ function agentContainer(args: RouterPodArgs): k8s.types.input.core.v1.Container 
     env: [
       settingsVariable(args.settings),
       token("ROUTER_AGENT_TOKEN", "agent"),
+      ...(args.brake ? [token("ROUTER_BRAKE_TOKEN", "brake")] : []),
       ...(args.override ? [token("ROUTER_OVERRIDE_TOKEN", "override")] : []),
       { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
       { name: "POD_NAMESPACE", valueFrom: { fieldRef: { fieldPath: "metadata.namespace" } } },

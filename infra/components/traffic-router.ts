@@ -11,8 +11,12 @@ import {
 } from "../rollout/names.ts";
 import { routerSettingsSchema } from "../rollout/router-settings.ts";
 import type { RouterSettings } from "../rollout/router-settings.ts";
+import { declareBrake } from "./brake.ts";
+import { declareIngressPolicy, fromAnywhere } from "./network-policy.ts";
+import type { ObjectMetadata } from "./network-policy.ts";
 import { readyTimeout } from "./ready-timeout.ts";
 import { routerPodSpec } from "./router-pod.ts";
+import type { RouterPodArgs } from "./router-pod.ts";
 
 /** What the router is made of. The percentage is not among it: a change of stage must not touch the pods. */
 export interface TrafficRouterArgs extends RouterConfig {
@@ -42,7 +46,7 @@ export class TrafficRouter extends pulumi.ComponentResource {
     const metadata = { name, namespace: args.namespace, labels: workloadLabels(name) };
     const port = args.pool.port;
 
-    createBrake(args.namespace, child);
+    declareBrake(args.namespace, child);
     const account = createAccount(metadata, child);
     const tokens = createTokens(args, metadata.labels, child);
     this.tokensSecret = tokens.metadata.name;
@@ -66,7 +70,9 @@ export class TrafficRouter extends pulumi.ComponentResource {
       },
       child,
     );
-    createDeployment(args, metadata, { account, tokensSecret: this.tokensSecret }, child);
+    const settings = routerSettings(args);
+    declareIngressPolicy(metadata, ingress(settings), child);
+    createDeployment(args, metadata, { account, settings, tokensSecret: this.tokensSecret }, child);
     this.address = pulumi.interpolate`${service.metadata.name}.${service.metadata.namespace}.svc:${port}`;
     this.registerOutputs({ address: this.address, tokensSecret: this.tokensSecret });
   }
@@ -88,27 +94,17 @@ function routerSettings(args: TrafficRouterArgs): RouterSettings {
   });
 }
 
-interface Metadata {
-  readonly name: string;
-  readonly namespace: pulumi.Input<string>;
-  readonly labels: Record<string, string>;
-}
-
 /**
- * The brake is declared without data: what people and the guard write into it belongs to them, and neither `up` nor
- * `refresh` takes it away.
+ * Callers come from anywhere. So do those who ask the agents, because the API server's pod proxy has the address of
+ * whatever machine it runs on: there a token decides.
  */
-function createBrake(namespace: pulumi.Input<string>, opts: pulumi.CustomResourceOptions): void {
-  new k8s.core.v1.ConfigMap(
-    objectNames.brake,
-    { metadata: { name: objectNames.brake, namespace, labels: workloadLabels(name) } },
-    opts,
-  );
+function ingress({ ports }: RouterSettings) {
+  return [fromAnywhere(ports.listener), fromAnywhere(ports.agent)];
 }
 
 /** The agent may read the two ConfigMaps, by name, and nothing else. */
 function createAccount(
-  metadata: Metadata,
+  metadata: ObjectMetadata,
   opts: pulumi.CustomResourceOptions,
 ): pulumi.Output<string> {
   const account = new k8s.core.v1.ServiceAccount(
@@ -158,6 +154,7 @@ function createTokens(
       immutable: true,
       stringData: {
         agent: args.agentToken,
+        ...(args.brakeToken === undefined ? {} : { brake: args.brakeToken }),
         ...(args.overrideToken === undefined ? {} : { override: args.overrideToken }),
       },
     },
@@ -167,11 +164,8 @@ function createTokens(
 
 function createDeployment(
   args: TrafficRouterArgs,
-  metadata: Metadata,
-  names: {
-    readonly account: pulumi.Input<string>;
-    readonly tokensSecret: pulumi.Input<string>;
-  },
+  metadata: ObjectMetadata,
+  pod: Pick<RouterPodArgs, "account" | "settings" | "tokensSecret">,
   opts: pulumi.CustomResourceOptions,
 ): void {
   new k8s.apps.v1.Deployment(
@@ -186,10 +180,9 @@ function createDeployment(
         template: {
           metadata: { labels: metadata.labels },
           spec: routerPodSpec({
+            ...pod,
             image: args.image,
-            settings: routerSettings(args),
-            account: names.account,
-            tokensSecret: names.tokensSecret,
+            brake: args.brakeToken !== undefined,
             override: args.overrideToken !== undefined,
           }),
         },

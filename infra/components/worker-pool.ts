@@ -2,9 +2,12 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { PoolConfig, SideConfig } from "../config/migration-config.ts";
 import type { Side } from "../rollout/decision.ts";
-import { poolName, workloadLabels, workloadSelector } from "../rollout/names.ts";
+import { objectNames, poolName, workloadLabels, workloadSelector } from "../rollout/names.ts";
+import { declareIngressPolicy, fromAnywhere, fromWorkload } from "./network-policy.ts";
+import type { ObjectMetadata } from "./network-policy.ts";
+import { declareAutoscaler, declareDisruptionBudget, deploymentSize } from "./pool-size.ts";
 import { readyTimeout } from "./ready-timeout.ts";
-import { restrictedContainer, restrictedPod } from "./restricted-pod.ts";
+import { poolMetrics, workerPodTemplate } from "./worker-pod.ts";
 
 /** What a pool of workers is made of. */
 export interface WorkerPoolArgs extends SideConfig {
@@ -13,27 +16,16 @@ export interface WorkerPoolArgs extends SideConfig {
   readonly namespace: pulumi.Input<string>;
   /** What both pools share. */
   readonly pool: PoolConfig;
+  /** Name of the ConfigMap with the file of flags. */
+  readonly flagsConfigMap: pulumi.Input<string>;
+  /** Whether callers may reach the pods without the router. */
+  readonly open: boolean;
 }
 
 /**
- * Seconds for which a stopping pod goes on as if nothing had happened: callers that come through a Service of the
- * cluster still reach it until every node has taken it out of its rules. Only then does the worker get SIGTERM.
- */
-const endpointPropagationSeconds = 2;
-
-/**
- * Seconds for which a worker that got SIGTERM fails its readiness check and still takes requests: the router's
- * health checks notice within one to two.
- */
-const settleSeconds = 5;
-
-/** Seconds kept back for what follows the drain: stopping workers, writing logs. */
-const terminationMarginSeconds = 10;
-
-/**
- * A pool of workers behind one name: Deployment, headless Service, ServiceAccount, and a Secret with the workers'
- * environment. The Service also publishes pods that are not ready: the router decides by its own health checks, and
- * would lose its last resort if the name resolved to nothing.
+ * A pool of workers behind one name: Deployment, headless Service, ServiceAccount, a Secret with the workers'
+ * environment, and what guards size and access. The Service also publishes pods that are not ready: the router decides
+ * by its own health checks, and would lose its last resort if the name resolved to nothing.
  */
 export class WorkerPool extends pulumi.ComponentResource {
   /** Name of the Deployment and the Service. */
@@ -50,42 +42,64 @@ export class WorkerPool extends pulumi.ComponentResource {
       { metadata, automountServiceAccountToken: false },
       child,
     );
-    const settings = createSettings(name, args, metadata.labels, child);
-    new k8s.core.v1.Service(
-      name,
-      {
-        // Nothing to wait for: a pool without ready pods has no endpoints, and its name is right all the same.
-        metadata: { ...metadata, annotations: { "pulumi.com/skipAwait": "true" } },
-        spec: {
-          clusterIP: "None",
-          publishNotReadyAddresses: true,
-          selector: workloadSelector(name),
-          ports: [{ name: "http", port: args.pool.port, targetPort: "http", protocol: "TCP" }],
-        },
-      },
-      child,
-    );
+    const settings = createSettings(metadata, args, child);
+    createService(metadata, args.pool, child);
+    declareIngressPolicy(metadata, ingress(args), child);
+    declareDisruptionBudget(metadata, child);
+    declareAutoscaler(metadata, args, child);
+    const size = deploymentSize(args);
     const deployment = new k8s.apps.v1.Deployment(
       name,
       {
-        metadata,
+        metadata: { ...metadata, ...size.annotations },
         spec: {
-          replicas: args.replicas,
+          ...size.replicas,
           progressDeadlineSeconds: args.pool.readyTimeoutSeconds,
           // Capacity never drops below the declared size while pods are replaced.
           strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
           selector: { matchLabels: workloadSelector(name) },
-          template: {
-            metadata: { labels: metadata.labels },
-            spec: podSpec(args, account.metadata.name, settings?.metadata.name),
-          },
+          template: workerPodTemplate({
+            ...args,
+            account: account.metadata.name,
+            settingsSecret: settings?.metadata.name,
+          }),
         },
       },
-      { ...child, customTimeouts: readyTimeout(args.pool.readyTimeoutSeconds) },
+      { ...child, ...size.options, customTimeouts: readyTimeout(args.pool.readyTimeoutSeconds) },
     );
     this.deploymentName = deployment.metadata.name;
     this.registerOutputs({ deploymentName: this.deploymentName });
   }
+}
+
+/** The router alone, where callers have to come through it, and the guard, which reads the metrics. */
+function ingress({ pool, open }: WorkerPoolArgs) {
+  const metrics = poolMetrics(pool);
+  return [
+    open ? fromAnywhere(pool.port) : fromWorkload(objectNames.router, pool.port),
+    ...(metrics === undefined ? [] : [fromWorkload(objectNames.guard, metrics.port)]),
+  ];
+}
+
+function createService(
+  metadata: ObjectMetadata,
+  { port }: PoolConfig,
+  opts: pulumi.CustomResourceOptions,
+): void {
+  new k8s.core.v1.Service(
+    metadata.name,
+    {
+      // Nothing to wait for: a pool without ready pods has no endpoints, and its name is right all the same.
+      metadata: { ...metadata, annotations: { "pulumi.com/skipAwait": "true" } },
+      spec: {
+        clusterIP: "None",
+        publishNotReadyAddresses: true,
+        selector: workloadSelector(metadata.name),
+        ports: [{ name: "http", port, targetPort: "http", protocol: "TCP" }],
+      },
+    },
+    opts,
+  );
 }
 
 /**
@@ -93,72 +107,14 @@ export class WorkerPool extends pulumi.ComponentResource {
  * Deployment, which names it, rolls.
  */
 function createSettings(
-  name: string,
-  args: WorkerPoolArgs,
-  labels: Record<string, string>,
+  { name, namespace, labels }: ObjectMetadata,
+  { settings }: WorkerPoolArgs,
   opts: pulumi.CustomResourceOptions,
 ): k8s.core.v1.Secret | undefined {
-  if (Object.keys(args.settings).length === 0) return undefined;
+  if (Object.keys(settings).length === 0) return undefined;
   return new k8s.core.v1.Secret(
     `${name}-settings`,
-    {
-      metadata: { namespace: args.namespace, labels },
-      immutable: true,
-      stringData: args.settings,
-    },
+    { metadata: { namespace, labels }, immutable: true, stringData: settings },
     opts,
   );
-}
-
-function podSpec(
-  args: WorkerPoolArgs,
-  account: pulumi.Input<string>,
-  settings: pulumi.Input<string> | undefined,
-): k8s.types.input.core.v1.PodSpec {
-  const ready = { path: args.pool.readinessPath, port: "http" };
-  return {
-    serviceAccountName: account,
-    automountServiceAccountToken: false,
-    securityContext: restrictedPod,
-    terminationGracePeriodSeconds:
-      endpointPropagationSeconds +
-      settleSeconds +
-      args.pool.drainTimeoutSeconds +
-      terminationMarginSeconds,
-    containers: [
-      {
-        name: "worker",
-        image: args.image,
-        imagePullPolicy: "IfNotPresent",
-        ports: [{ name: "http", containerPort: args.pool.port, protocol: "TCP" }],
-        env: [
-          { name: "POOL_VERSION", value: args.side },
-          { name: "POOL_PORT", value: String(args.pool.port) },
-          {
-            name: "POOL_OPERATION_TIMEOUT_MS",
-            value: String(args.pool.operationTimeoutSeconds * 1000),
-          },
-          { name: "POOL_DRAIN_TIMEOUT_S", value: String(args.pool.drainTimeoutSeconds) },
-          { name: "POOL_SETTLE_S", value: String(settleSeconds) },
-        ],
-        ...(settings === undefined ? {} : { envFrom: [{ secretRef: { name: settings } }] }),
-        lifecycle: { preStop: { sleep: { seconds: endpointPropagationSeconds } } },
-        startupProbe: {
-          httpGet: ready,
-          periodSeconds: 1,
-          failureThreshold: args.pool.readyTimeoutSeconds,
-        },
-        readinessProbe: { httpGet: ready, periodSeconds: 2, failureThreshold: 2 },
-        // Not the readiness path: a pool that cannot reach its database is not ready, and a restart would not help.
-        livenessProbe: { tcpSocket: { port: "http" }, periodSeconds: 10, failureThreshold: 3 },
-        resources: {
-          requests: { cpu: "50m", memory: "64Mi" },
-          limits: { memory: "512Mi" },
-        },
-        securityContext: restrictedContainer,
-        volumeMounts: [{ name: "scratch", mountPath: "/tmp" }],
-      },
-    ],
-    volumes: [{ name: "scratch", emptyDir: {} }],
-  };
 }
