@@ -1,0 +1,28 @@
+import { logFactors } from "./likelihood.ts";
+import type { Stratum } from "./relative-test.ts";
+
+/** Ratios that are tried, in rising order. */
+const ratios = [1.3, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100] as const;
+
+/** E-value of a statement at 95 %. */
+const limit = Math.log(20);
+
+/**
+ * Smallest ratio r of harm that the data exclude at 95 %: a one-sided confidence sequence for V2's ratio, by
+ * inverting the likelihood ratio of "no difference" against "at least r times as often" (Howard and others, "Time-uniform
+ * confidence sequences", Annals of Statistics 2021). Valid at any moment in the model of `relativeLogEValue`, for each
+ * SLI by itself; rounded up to a list of ratios.
+ *
+ * @returns undefined where no ratio up to 100 is excluded
+ */
+export function smallestHarmExcluded(strata: readonly Stratum[]): number | undefined {
+  return ratios.find((ratio) => {
+    let logarithm = 0;
+    for (const { percentage, v1, v2 } of strata) {
+      if (v1 === 0 && v2 === 0) continue;
+      const factors = logFactors(percentage, 1, ratio);
+      logarithm += v2 * factors.v2 + v1 * factors.v1;
+    }
+    return logarithm >= limit;
+  });
+}

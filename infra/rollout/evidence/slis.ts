@@ -1,0 +1,52 @@
+import type { DecisionLine } from "../decision-log.ts";
+import { isFailedDecision } from "../decision-log.ts";
+
+/**
+ * Service level indicators: what can be bad about a request.
+ *
+ * - `failed`: 5xx, 429, reset, more than one attempt, or served as fallback
+ * - `slow`: longer than the frozen threshold
+ * - `stuck`: ended by the route's timeout
+ * - `wrong`: answered 424, the pool's word for a result that it knows to be wrong
+ * - `notFound`: answered 404; anyone can ask for what does not exist
+ */
+export const slis = ["failed", "slow", "stuck", "wrong", "notFound"] as const;
+
+/** Name of a service level indicator. */
+export type Sli = (typeof slis)[number];
+
+/** How people say what V2's sessions do when the indicator is bad. */
+export const sliVerbs: Readonly<Record<Sli, string>> = {
+  failed: "fail",
+  slow: "are slow",
+  stuck: "get stuck",
+  wrong: "get wrong answers",
+  notFound: "ask for what is not found",
+};
+
+/** What the classification of a line needs to know beyond the line. */
+export interface LineContext {
+  /** A request that takes longer is slow, milliseconds; undefined: the threshold is not frozen yet. */
+  readonly slowMilliseconds: number | undefined;
+  /** Whether the line is its session's first since the session changed sides: moved sessions are cold. */
+  readonly firstAfterMove: boolean;
+}
+
+/**
+ * In what ways a decided request was bad, by the decided side; none for lines that are no evidence (override routes
+ * and requests that met no route).
+ */
+export function badSlis(line: DecisionLine, context: LineContext): Sli[] {
+  if (line.decided === undefined || line.override !== undefined) return [];
+  const { slowMilliseconds, firstAfterMove } = context;
+  const slow =
+    slowMilliseconds !== undefined && line.durationMs > slowMilliseconds && !firstAfterMove;
+  const is: Readonly<Record<Sli, boolean>> = {
+    failed: isFailedDecision(line),
+    slow,
+    stuck: line.flags.split(",").includes("UT"),
+    wrong: line.status === 424,
+    notFound: line.status === 404,
+  };
+  return slis.filter((sli) => is[sli]);
+}
