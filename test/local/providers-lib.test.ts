@@ -11,6 +11,7 @@ import {
   toStruct,
   unknownString,
 } from "../../scripts/local/providers/lib/properties.ts";
+import { engineAddress } from "../../scripts/local/providers/lib/engine-address.ts";
 import type { PropertyMap, PropertyValue } from "../../scripts/local/providers/lib/properties.ts";
 import { formatPath, propertyChanges } from "../../scripts/local/providers/lib/property-diff.ts";
 
@@ -133,5 +134,21 @@ describe("automatic names", () => {
   it("differ without a seed", () => {
     const none = new Uint8Array();
     expect(automaticName("x", none, 7)).not.toBe(automaticName("x", none, 7));
+  });
+});
+
+describe("the engine's address", () => {
+  it.each([
+    ["alone", ["127.0.0.1:7"]],
+    ["behind logging options", ["--logtostderr", "-v=7", "127.0.0.1:7"]],
+    ["of an engine that traces", ["--tracing", "tcp://127.0.0.1:8", "127.0.0.1:7"]],
+  ])("is found %s", (_case, argv) => {
+    expect(engineAddress("A plugin", argv)).toBe("127.0.0.1:7");
+  });
+
+  it("is missed where somebody else starts the plugin", () => {
+    expect(() => engineAddress("A plugin", ["--tracing", "tcp://127.0.0.1:8"])).toThrow(
+      "A plugin is started by `pulumi`",
+    );
   });
 });
