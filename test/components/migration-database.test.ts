@@ -45,6 +45,7 @@ describe("database", () => {
       inputs.privileges,
     ]);
     expect(privileges).toEqual([
+      ["public", "pool_migration_owner", "function", []],
       ["pool_migration_reader", "pool_migration_owner", "table", ["SELECT"]],
       ["pool_migration_writer", "pool_migration_owner", "table", ["SELECT", "INSERT"]],
     ]);
@@ -54,11 +55,19 @@ describe("database", () => {
       inputs.privileges,
     ]);
     expect(grants).toEqual([
+      ["admin", "database", ["CONNECT"]],
+      ["public", "database", []],
       ["pool_migration_reader", "database", ["CONNECT"]],
       ["pool_migration_reader", "schema", ["USAGE"]],
       ["pool_migration_writer", "database", ["CONNECT"]],
       ["pool_migration_writer", "schema", ["USAGE"]],
     ]);
+  });
+
+  it("lets the administrator in by name before everybody else is shut out", () => {
+    expect(findResource(graph, grant, "public-database").dependencies).toContain(
+      `${grant} administrator-connects`,
+    );
   });
 
   it("takes what is in it along when it is deleted", () => {

@@ -7,7 +7,8 @@ import { defaultPatience } from "../../scripts/agents/migrate/settings.ts";
 import type { MigrateSettings } from "../../scripts/agents/migrate/settings.ts";
 import type { TestPostgres } from "../lib/postgres.ts";
 
-const password = "loopback-only";
+/** Password of every login. */
+export const password = "loopback-only";
 
 /** A database with the roles, schema and privileges that the stack declares, and no tables yet. */
 export interface PreparedDatabase {
@@ -53,6 +54,9 @@ export async function prepareDatabase(
   await inside.query(`
     CREATE SCHEMA ${schemaName} AUTHORIZATION ${owner};
     SET ROLE ${owner};
+    GRANT CONNECT ON DATABASE ${name} TO ${writer}, ${reader}, administrator;
+    REVOKE ALL ON DATABASE ${name} FROM PUBLIC;
+    ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
     GRANT USAGE ON SCHEMA ${schemaName} TO ${writer}, ${reader};
     ALTER DEFAULT PRIVILEGES IN SCHEMA ${schemaName} GRANT SELECT, INSERT ON TABLES TO ${writer};
     ALTER DEFAULT PRIVILEGES IN SCHEMA ${schemaName} GRANT SELECT ON TABLES TO ${reader};
@@ -78,7 +82,8 @@ export async function prepareDatabase(
   };
 }
 
-async function ensureAdministrator(server: TestPostgres): Promise<void> {
+/** Makes the login `administrator`, no superuser, if there is none yet, with the password of all logins here. */
+export async function ensureAdministrator(server: TestPostgres): Promise<void> {
   const client = new pg.Client({ connectionString: server.url() });
   await client.connect();
   const { rowCount } = await client.query("SELECT FROM pg_roles WHERE rolname = 'administrator'");
