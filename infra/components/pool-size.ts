@@ -22,9 +22,11 @@ export interface DeploymentSize {
  *
  * With an autoscaler no number is declared, and the field is ignored. Without the latter, an update that stops
  * declaring the number gives up a field that nobody else owns yet, the API server puts its default there, and the pool
- * falls to one pod until the autoscaler looks. Ignored, the provider keeps the number until the autoscaler writes one.
- * Taking the size back means taking the field from the autoscaler, which the API server calls a conflict unless the
- * update forces it.
+ * falls to one pod until the autoscaler looks (seen: from three pods to one, for 16 s). Ignored, the provider keeps the
+ * number of the cluster.
+ *
+ * Taking the size back needs the annotation: the number that is declared again may be the one that the engine still
+ * has from before, so this is the change that makes the provider write it; and it overrides other writers.
  */
 export function deploymentSize({ autoscaling, replicas }: PoolSize): DeploymentSize {
   return autoscaling === undefined

@@ -40,11 +40,10 @@ const flagsDirectory = "/etc/pool/flags";
 /** Template of a pool's pods. Neither the stage nor the way by which callers come is in it: both leave pods alone. */
 export function workerPodTemplate(args: WorkerPodArgs): k8s.types.input.core.v1.PodTemplateSpec {
   const name = poolName(args.side);
-  const metrics = poolMetrics(args.pool);
   return {
     metadata: {
       labels: workloadLabels(name),
-      ...(metrics === undefined ? {} : { annotations: scrapeAnnotations(metrics) }),
+      ...scrapeAnnotations(args.pool),
     },
     spec: {
       serviceAccountName: args.account,
@@ -65,27 +64,18 @@ export function workerPodTemplate(args: WorkerPodArgs): k8s.types.input.core.v1.
   };
 }
 
-/** Where a pod has its Prometheus metrics. */
-interface PoolMetrics {
-  readonly path: string;
-  readonly port: number;
-}
-
 /**
- * Where the pods of both pools have their metrics: on the port that the contract keeps from callers, without a
- * contract on the only one there is. Undefined where they have none.
+ * By these annotations a Prometheus of the cluster commonly finds its targets. Only the contract says that there are
+ * metrics, and where.
  */
-export function poolMetrics({ contract, metricsPath, port }: PoolConfig): PoolMetrics | undefined {
-  if (metricsPath === undefined) return undefined;
-  return { path: metricsPath, port: contract === "none" ? port : poolAdminPort };
-}
-
-/** By these annotations a Prometheus of the cluster commonly finds its targets. */
-function scrapeAnnotations({ path, port }: PoolMetrics): Record<string, string> {
+function scrapeAnnotations({ contract, metricsPath }: PoolConfig) {
+  if (contract === "none") return {};
   return {
-    "prometheus.io/scrape": "true",
-    "prometheus.io/port": String(port),
-    "prometheus.io/path": path,
+    annotations: {
+      "prometheus.io/scrape": "true",
+      "prometheus.io/port": String(poolAdminPort),
+      "prometheus.io/path": metricsPath,
+    },
   };
 }
 

@@ -2,12 +2,18 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { PoolConfig, SideConfig } from "../config/migration-config.ts";
 import type { Side } from "../rollout/decision.ts";
-import { objectNames, poolName, workloadLabels, workloadSelector } from "../rollout/names.ts";
+import {
+  objectNames,
+  poolAdminPort,
+  poolName,
+  workloadLabels,
+  workloadSelector,
+} from "../rollout/names.ts";
 import { declareIngressPolicy, fromAnywhere, fromWorkload } from "./network-policy.ts";
 import type { ObjectMetadata } from "./network-policy.ts";
 import { declareAutoscaler, declareDisruptionBudget, deploymentSize } from "./pool-size.ts";
 import { readyTimeout } from "./ready-timeout.ts";
-import { poolMetrics, workerPodTemplate } from "./worker-pod.ts";
+import { workerPodTemplate } from "./worker-pod.ts";
 
 /** What a pool of workers is made of. */
 export interface WorkerPoolArgs extends SideConfig {
@@ -72,12 +78,11 @@ export class WorkerPool extends pulumi.ComponentResource {
   }
 }
 
-/** The router alone, where callers have to come through it, and the guard, which reads the metrics. */
+/** The router alone, where callers have to come through it, and the guard, which reads the contract's metrics. */
 function ingress({ pool, open }: WorkerPoolArgs) {
-  const metrics = poolMetrics(pool);
   return [
     open ? fromAnywhere(pool.port) : fromWorkload(objectNames.router, pool.port),
-    ...(metrics === undefined ? [] : [fromWorkload(objectNames.guard, metrics.port)]),
+    ...(pool.contract === "none" ? [] : [fromWorkload(objectNames.guard, poolAdminPort)]),
   ];
 }
 

@@ -32,11 +32,19 @@ export function exampleGraph(stage: string, other: GraphConfig = {}): Promise<Gr
   return programGraph({ ...exampleConfig, ...other, stage });
 }
 
+/** The example's configuration of the router, with other keys where given. */
+export function exampleRouter(other: GraphConfig): GraphConfig {
+  return { router: { ...(exampleConfig.router as object), ...other } };
+}
+
 /** Types of resources, as the engine names them. */
 export const types = {
   configMap: "kubernetes:core/v1:ConfigMap",
   deployment: "kubernetes:apps/v1:Deployment",
+  autoscaler: "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
+  disruptionBudget: "kubernetes:policy/v1:PodDisruptionBudget",
   job: "kubernetes:batch/v1:Job",
+  networkPolicy: "kubernetes:networking.k8s.io/v1:NetworkPolicy",
   secret: "kubernetes:core/v1:Secret",
   service: "kubernetes:core/v1:Service",
   serviceAccount: "kubernetes:core/v1:ServiceAccount",

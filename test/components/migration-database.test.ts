@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { loginPassword } from "../../infra/database/login-password.ts";
 import { migrationsDigest } from "../../infra/database/migrations.ts";
+import { defaultPatience } from "../../scripts/agents/migrate/settings.ts";
 import { findResource, resourcesOfType } from "../lib/graph.ts";
 import type { Graph, RegisteredResource } from "../lib/graph.ts";
 import { exampleGraph, exampleSecrets, types } from "./example-stack.ts";
@@ -111,6 +112,19 @@ describe("migrations", () => {
       },
       template: { spec: { restartPolicy: "Never", containers: [{ name: "migrate" }] } },
     });
+  });
+
+  it("have the time that a pod may take to start and their own, and tell why before the engine gives up", async () => {
+    const job = async (readyTimeoutSeconds: number) => {
+      const slow = await exampleGraph("p25", { pool: { readyTimeoutSeconds } });
+      const { inputs, customTimeouts } = findResource(slow, types.job, "migrate");
+      const { activeDeadlineSeconds } = inputs.spec as { activeDeadlineSeconds: number };
+      return [activeDeadlineSeconds, customTimeouts.create];
+    };
+    expect(await job(20)).toEqual([110, "140s"]);
+    expect(await job(300)).toEqual([390, "420s"]);
+    const { connectSeconds, runnerLockSeconds } = defaultPatience;
+    expect(connectSeconds + runnerLockSeconds).toBeLessThan(90);
   });
 
   it("are named by the digest of their SQL, so that edited SQL replaces the Job", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compareGraphs, findResource, resourcesOfType } from "../lib/graph.ts";
+import { compareGraphs, findResource, resourcesNotBehind, resourcesOfType } from "../lib/graph.ts";
 import type { Graph } from "../lib/graph.ts";
 import { exampleGraph, exampleSecrets, types } from "./example-stack.ts";
 
@@ -56,15 +56,7 @@ describe("program", () => {
     const rollout = findResource(graph, types.configMap, "rollout");
     expect(rollout.dependencies).toEqual([]);
     expect(rollout.parent).toBe("pulumi:pulumi:Stack pool-migration-dev");
-    const waiting = graph.resources.filter(({ dependencies }) =>
-      dependencies.includes(`${types.configMap} rollout`),
-    );
-    const covered = new Set(waiting.map(({ type, name }) => `${type} ${name}`));
-    for (const resource of graph.resources) {
-      if (covered.has(resource.parent)) covered.add(`${resource.type} ${resource.name}`);
-    }
-    const free = graph.resources.filter(({ type, name }) => !covered.has(`${type} ${name}`));
-    expect(free.map(({ type, name }) => `${type} ${name}`).sort()).toEqual([
+    expect(resourcesNotBehind(graph, `${types.configMap} rollout`)).toEqual([
       "kubernetes:core/v1:ConfigMap rollout",
       "kubernetes:core/v1:Namespace namespace",
       "pulumi:providers:kubernetes kubernetes",
@@ -124,6 +116,7 @@ describe("program", () => {
       },
       profile: "accelerated",
       namespace: "pool-migration-dev",
+      callersAddress: "pool.pool-migration-dev.svc:8080",
       routerAddress: "router.pool-migration-dev.svc:8080",
       routerTokensSecret: expect.stringMatching(/^router-tokens-/) as string,
       pools: { v1: "pool-v1", v2: "pool-v2" },

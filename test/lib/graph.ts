@@ -20,6 +20,8 @@ export interface RegisteredResource {
   readonly customTimeouts: { readonly create: string; readonly update: string };
   /** The resource with which this one goes, so that it is not deleted by itself. */
   readonly deletedWith: string;
+  /** Paths of the inputs whose changes the engine ignores. */
+  readonly ignoreChanges: readonly string[];
 }
 
 /** What a program registers, in order, and what it exports. */
@@ -86,13 +88,33 @@ export function findResource(graph: Graph, type: string, name: string): Register
   throw new Error(`no ${type} ${name}; there are\n${known.join("\n")}`);
 }
 
-/** What differs between two graphs: `added`, `removed` and `changed` resources as `<type> <name>`. */
+/** Resources that the engine works on before the given one is done, as `<type> <name>`, sorted. */
+export function resourcesNotBehind(graph: Graph, awaited: string): string[] {
+  const behind = new Set([awaited]);
+  const keyOf = ({ type, name }: RegisteredResource) => `${type} ${name}`;
+  const isBehind = (resource: RegisteredResource) =>
+    behind.has(resource.parent) || resource.dependencies.some((needed) => behind.has(needed));
+  for (const resource of graph.resources) if (isBehind(resource)) behind.add(keyOf(resource));
+  behind.delete(awaited);
+  return graph.resources
+    .map(keyOf)
+    .filter((key) => !behind.has(key))
+    .sort();
+}
+
+/**
+ * What the engine would do between two graphs: `added`, `removed` and `changed` resources as `<type> <name>`. In what
+ * order it does so is not part of it.
+ */
 export function compareGraphs(before: Graph, after: Graph) {
   const index = (graph: Graph) =>
     new Map(
       graph.resources
         .filter(({ custom }) => custom)
-        .map((resource) => [`${resource.type} ${resource.name}`, JSON.stringify(resource)]),
+        .map((resource) => [
+          `${resource.type} ${resource.name}`,
+          JSON.stringify({ ...resource, dependencies: [] }),
+        ]),
     );
   const [old, now] = [index(before), index(after)];
   return {
@@ -112,6 +134,7 @@ interface RegistrationRequest {
   getDependenciesList(): string[];
   getCustomtimeouts(): { getCreate(): string; getUpdate(): string } | undefined;
   getDeletedwith(): string;
+  getIgnorechangesList(): string[];
 }
 
 interface Monitor {
@@ -139,6 +162,7 @@ function recordRegistrations(resources: RegisteredResource[]): void {
         update: request.getCustomtimeouts()?.getUpdate() ?? "",
       },
       deletedWith: shortUrn(request.getDeletedwith()),
+      ignoreChanges: request.getIgnorechangesList(),
     });
     return register(request, callback);
   };

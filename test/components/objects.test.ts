@@ -1,0 +1,90 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { findResource, resourcesOfType } from "../lib/graph.ts";
+import type { Graph } from "../lib/graph.ts";
+import { exampleGraph, exampleSecrets, types } from "./example-stack.ts";
+
+let graph: Graph;
+beforeAll(async () => {
+  graph = await exampleGraph("p25");
+});
+
+describe("objects around the pods", () => {
+  it("let the agent read the two ConfigMaps by name and nothing else", () => {
+    const role = findResource(graph, "kubernetes:rbac.authorization.k8s.io/v1:Role", "router");
+    expect(role.inputs.rules).toEqual([
+      {
+        apiGroups: [""],
+        resources: ["configmaps"],
+        resourceNames: ["rollout", "brake"],
+        verbs: ["get", "list", "watch"],
+      },
+    ]);
+  });
+
+  it("declare the brake without data, so that nobody's engagement is taken away", () => {
+    expect(Object.keys(findResource(graph, types.configMap, "brake").inputs).sort()).toEqual([
+      "apiVersion",
+      "kind",
+      "metadata",
+    ]);
+  });
+
+  it("wait for Deployments and the Job only, so that a failed one ends the update in its own time", () => {
+    for (const name of ["pool", "pool-v1", "pool-v2", "router"]) {
+      expect(findResource(graph, types.service, name).inputs).toMatchObject({
+        metadata: { annotations: { "pulumi.com/skipAwait": "true" } },
+      });
+    }
+  });
+
+  it("open nothing outside the cluster, unless the callers' Service is declared so", async () => {
+    const servicesOf = (of: Graph) =>
+      Object.fromEntries(
+        [...resourcesOfType(of, types.service).values()].map(({ name, inputs }) => [
+          name,
+          (inputs.spec as { type?: string }).type ?? "ClusterIP",
+        ]),
+      );
+    const closed = {
+      pool: "ClusterIP",
+      "pool-v1": "ClusterIP",
+      "pool-v2": "ClusterIP",
+      router: "ClusterIP",
+    };
+    expect(servicesOf(graph)).toEqual(closed);
+    const opened = await exampleGraph("p25", {
+      router: { agentToken: exampleSecrets.agentToken, serviceType: "LoadBalancer" },
+    });
+    expect(servicesOf(opened)).toEqual({ ...closed, pool: "LoadBalancer" });
+  });
+
+  it("let no pod into the namespace that the Pod Security Standard restricted forbids", () => {
+    const { inputs } = findResource(graph, "kubernetes:core/v1:Namespace", "namespace");
+    expect(inputs.metadata).toMatchObject({
+      labels: {
+        "pod-security.kubernetes.io/enforce": "restricted",
+        "pod-security.kubernetes.io/enforce-version": "latest",
+        "pod-security.kubernetes.io/audit": "restricted",
+        "pod-security.kubernetes.io/audit-version": "latest",
+        "pod-security.kubernetes.io/warn": "restricted",
+        "pod-security.kubernetes.io/warn-version": "latest",
+      },
+    });
+  });
+
+  it("carry the labels by which they are found, in the stack's namespace", () => {
+    const ofCluster = /^kubernetes:core\/v1:Namespace$|^kubernetes:admissionregistration/;
+    const objects = graph.resources.filter(
+      ({ type }) => type.startsWith("kubernetes:") && !ofCluster.test(type),
+    );
+    expect(objects.length).toBeGreaterThan(15);
+    for (const { name, inputs } of objects) {
+      expect({ name, metadata: inputs.metadata }).toMatchObject({
+        metadata: {
+          namespace: "pool-migration-dev",
+          labels: { "app.kubernetes.io/part-of": "pool-migration" },
+        },
+      });
+    }
+  });
+});
