@@ -1,3 +1,4 @@
+import { settingsInForce } from "../rollout/evidence/settings.ts";
 import { deriveFlags } from "../rollout/flags.ts";
 import { namespaceName } from "../rollout/names.ts";
 import { commandedPercentage } from "../rollout/percentage.ts";
@@ -8,7 +9,8 @@ import type {
   ResourcesConfig,
   SideConfig,
 } from "./migration-config.ts";
-import { stagesInForce } from "./rules.ts";
+import { givenSettings } from "./rules/evidence.ts";
+import { stagesInForce } from "./rules/ladder.ts";
 import type { Sections } from "./schema.ts";
 import { contractDefaults } from "./sections/pools.ts";
 
@@ -36,6 +38,7 @@ export function assemble(config: Sections, stack: string): MigrationConfig<strin
     v2: stage.pools.v2 ? sideConfig(v2, v2.replicas, { ...common, ...v2.settings }) : undefined,
     router: routerConfig(config),
     database: databaseConfig(config),
+    ...settingsInForce(config.profile, givenSettings(config)),
   };
 }
 
@@ -96,5 +99,6 @@ function routerConfig({ router, images }: Sections): MigrationConfig<string>["ro
 
 function databaseConfig({ database, images }: Sections): MigrationConfig<string>["database"] {
   if (database === undefined || images.tools === undefined) return undefined;
-  return { ...database, toolsImage: images.tools };
+  const { host, port, name, admin, ssl } = database;
+  return { host, port, name, admin, ssl, toolsImage: images.tools };
 }

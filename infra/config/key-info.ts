@@ -10,8 +10,11 @@ export interface KeyInfo {
   readonly example?: string;
   /** What it means that the key is not set, where it has no default; absent: it must be set. */
   readonly absent?: string;
-  /** Default per `pool.contract`, where it depends on that. */
-  readonly defaultByContract?: Readonly<Record<"full" | "none", unknown>>;
+  /** Default of a key whose default depends on another key: the usual one, and the one that is in force elsewhere. */
+  readonly dependentDefault?: {
+    readonly usual: unknown;
+    readonly other?: { readonly value: unknown; readonly where: string };
+  };
   /** How its value is kept: `required` = it must be set with --secret; `possible` = it may be; neither is ever shown. */
   readonly secret?: "required" | "possible";
 }

@@ -9,7 +9,7 @@ import { sections } from "./schema.ts";
 export interface ConfigKey extends KeyInfo {
   /** Path in the namespace, for example `pool.port`; `[]` stands for any position, `*` for a free name. */
   readonly path: string;
-  /** Value where nothing is set; undefined: there is none. */
+  /** Value where nothing is set, in the usual case; undefined: there is none. */
   readonly defaultValue: unknown;
 }
 
@@ -48,7 +48,8 @@ export function qualified(path: string): string {
 function leavesOf(schema: z.core.$ZodType, path: string): ConfigKey[] {
   const info = keyInfo.get(schema as z.ZodType);
   if (info !== undefined) {
-    return [{ ...info, path, defaultValue: z.safeParse(schema, undefined).data }];
+    const own = z.safeParse(schema, undefined).data;
+    return [{ ...info, path, defaultValue: own ?? info.dependentDefault?.usual }];
   }
   if (schema instanceof z.ZodObject) {
     const shape: Readonly<Record<string, z.core.$ZodType>> = schema.shape;

@@ -128,7 +128,8 @@ export function setCommand(path: readonly PropertyKey[], value?: string): string
   return words.join(" ");
 }
 
-function removeCommand(path: readonly PropertyKey[]): string {
+/** Command that removes a key, or what stands below it. */
+export function removeCommand(path: readonly PropertyKey[]): string {
   return path.length > 1
     ? `pulumi config rm --path '${qualified(formatPath(path))}'`
     : `pulumi config rm ${qualified(subjectOf(path))}`;
@@ -160,6 +161,8 @@ function show(value: unknown): string {
 function containerAt(path: readonly PropertyKey[]): string {
   const names = `a map of ${namesBelow(path)}`;
   const pattern = formatPath(path).replaceAll(/\[\d+\]/g, "[]");
+  const item = configKeys.find((key) => key.path === `${pattern}[]`);
+  if (item !== undefined) return `a list of which each is ${item.allowed}`;
   const isList = configKeys.some((key) => key.path.startsWith(`${pattern}[]`));
   return isList ? `a list whose items are ${names}` : names;
 }

@@ -1,6 +1,7 @@
 import type { Output } from "@pulumi/pulumi";
 
 import type { RouterEntry } from "../rollout/entry.ts";
+import type { EvidenceSettings, GuardSettings, Thresholds } from "../rollout/evidence/settings.ts";
 import type { Flags } from "../rollout/flags.ts";
 import type { ProfileName, Stage } from "../rollout/stages.ts";
 import type { PoolContract } from "./sections/pools.ts";
@@ -39,6 +40,12 @@ export interface MigrationConfig<Secret = SecretOutput> {
   readonly router: RouterConfig<Secret> | RetiredRouterConfig;
   /** Database of the migration's own tables; absent: the stack has none. */
   readonly database: DatabaseConfig<Secret> | undefined;
+  /** Limits that alert or roll back; those of the profile where nothing is set. */
+  readonly thresholds: Thresholds;
+  /** What the session evidence is tested against; that of the profile where nothing is set. */
+  readonly evidence: EvidenceSettings;
+  /** How the guard works; as the profile says where nothing is set. */
+  readonly guard: GuardSettings;
 }
 
 /** What both pools share. */

@@ -16,9 +16,8 @@ import {
 } from "./messages.ts";
 import type { Problem } from "./messages.ts";
 import { ruleProblems } from "./rules.ts";
-import type { ParsedSections } from "./rules.ts";
 import { sections } from "./schema.ts";
-import type { SectionName, Sections } from "./schema.ts";
+import type { ParsedSections, SectionName, Sections } from "./schema.ts";
 
 /** Where a configuration comes from. */
 export interface ConfigOrigin {

@@ -1,6 +1,8 @@
 import type { z } from "zod";
 
+import { awsSections } from "./sections/aws.ts";
 import { databaseSections } from "./sections/database.ts";
+import { judgementSections } from "./sections/judgement.ts";
 import { poolSections } from "./sections/pools.ts";
 import { rolloutSections } from "./sections/rollout.ts";
 import { routerSections } from "./sections/router.ts";
@@ -14,6 +16,8 @@ export const sections = {
   ...poolSections,
   ...routerSections,
   ...databaseSections,
+  ...judgementSections,
+  ...awsSections,
 } as const;
 
 /** Name of a top-level key. */
@@ -23,3 +27,6 @@ export type SectionName = keyof typeof sections;
 export type Sections = {
   [Name in SectionName]: z.output<(typeof sections)[Name]>;
 };
+
+/** Sections that could be parsed; the others have problems of their own. */
+export type ParsedSections = { readonly [Name in SectionName]?: Sections[Name] | undefined };

@@ -13,6 +13,15 @@ export function integer(minimum: number, maximum: number) {
   return z.preprocess(fromText, z.int().min(minimum).max(maximum));
 }
 
+/** Number within bounds (both included), also as text in its plain form. */
+export function real(minimum: number, maximum: number) {
+  const fromText = (value: unknown): unknown =>
+    typeof value === "string" && /^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,9})?$/.test(value)
+      ? Number(value)
+      : value;
+  return z.preprocess(fromText, z.number().min(minimum).max(maximum));
+}
+
 /** True or false, also as text. */
 export function boolean() {
   const fromText = (value: unknown): unknown =>
@@ -27,6 +36,10 @@ export function map<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
 
 /** What to say of a boolean. */
 export const onOff = "true or false";
+
+/** What to say of a choice. */
+export const oneOf = (values: readonly string[]) =>
+  values.join(", ").replace(/, ([^,]*)$/, " or $1");
 
 /** What to say of a duration. */
 export const seconds = (from: number, to: number) =>
@@ -99,6 +112,12 @@ function quantity(pattern: RegExp) {
   return z.preprocess(fromNumber, z.string().regex(pattern));
 }
 
+/** Name of a namespace or of another object whose name is an RFC 1123 label. */
+export const label = () => z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/);
+
+/** What to say of such a name. */
+export const labelAllowed = "1 to 63 lower-case letters, digits and inner hyphens";
+
 /** Path of a URL. */
 export const path = () => z.string().regex(/^\/[\x21\x22\x24-\x7e]*$/);
 
@@ -116,6 +135,7 @@ export const settings = (what: string) =>
           .transform((value) => String(value)),
         {
           description: `Environment variable of ${what}.`,
+          absent: "not set",
           allowed: "text, true, false or a number",
           example: "'value'",
           secret: "possible",

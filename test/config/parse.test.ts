@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { parseConfig } from "../../infra/config/parse.ts";
+import { settingsInForce } from "../../infra/rollout/evidence/settings.ts";
 import { sampleConfig, sampleOrigin, sampleSecrets, sampleWith } from "./sample-config.ts";
 
 const minimal = {
@@ -19,6 +20,7 @@ describe("parseConfig", () => {
     const { stage, stages, ...config } = parseConfig(sampleConfig(), sampleOrigin);
     expect(stage).toBe(stages[4]);
     expect(config).toEqual({
+      ...settingsInForce("accelerated"),
       stack: "dev",
       namespace: "pool-migration-dev",
       profile: "accelerated",

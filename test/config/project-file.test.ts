@@ -10,6 +10,7 @@ import { ConfigError } from "../../infra/config/messages.ts";
 import { parseConfig } from "../../infra/config/parse.ts";
 import { sections } from "../../infra/config/schema.ts";
 import { projectName } from "../../infra/rollout/names.ts";
+import { defaultText } from "../lib/reference-tables.ts";
 
 const root = new URL("../../", import.meta.url);
 const read = (name: string): unknown => parse(readFileSync(new URL(name, root), "utf8"));
@@ -101,8 +102,12 @@ describe("Pulumi.yaml", () => {
       expect(text).toContain(name);
       if (section === "flags") expect(text).toContain("all false");
       else if (key.defaultValue !== undefined) {
-        const value = z.coerce.string().parse(key.defaultValue);
-        expect(text).toMatch(new RegExp(`${name.replace(".", "\\.")} \\([^)]*${value}\\)`));
+        const inForce = defaultText(key, (value) => value).replaceAll(
+          /[.*+?^${}()|[\]\\]/g,
+          "\\$&",
+        );
+        const listed = name.replaceAll(/[.[\]]/g, "\\$&");
+        expect(text).toMatch(new RegExp(`${listed} \\((?:[^)]*; )?${inForce}\\)`));
       }
     },
   );

@@ -9,6 +9,8 @@ import {
   image,
   imageInfo,
   integer,
+  label,
+  labelAllowed,
   map,
   memoryInfo,
   memoryQuantity,
@@ -18,6 +20,7 @@ import {
   portAllowed,
   seconds,
   settings,
+  oneOf,
 } from "../values.ts";
 
 /** What pools can be held to. */
@@ -36,7 +39,10 @@ export const contractDefaults = {
 } as const;
 
 const byContract = (name: keyof (typeof contractDefaults)["full"]) => ({
-  defaultByContract: { full: contractDefaults.full[name], none: contractDefaults.none[name] },
+  dependentDefault: {
+    usual: contractDefaults.full[name],
+    other: { value: contractDefaults.none[name], where: "contract none" },
+  },
 });
 
 const resources = (side: string) =>
@@ -67,7 +73,7 @@ export const poolSections = {
       description:
         "What the pools keep to: full = the contract with programs, sessions, drain and metrics; " +
         "none = any HTTP service whose pods are stateless or share their state.",
-      allowed: poolContracts.join(" or "),
+      allowed: oneOf(poolContracts),
       example: "full",
     }),
     port: key(integer(1, 65_535).default(8080), {
@@ -119,6 +125,23 @@ export const poolSections = {
       example: "2",
     }),
     resources: resources("V1"),
+    adopt: z
+      .strictObject({
+        namespace: key(label(), {
+          description: "Namespace of the V1 that runs already.",
+          absent: "not adopted",
+          allowed: labelAllowed,
+          example: "default",
+        }),
+        deployment: key(label(), {
+          description:
+            "Deployment of the V1 that runs already; it becomes part of the stack as it is.",
+          absent: "not adopted",
+          allowed: labelAllowed,
+          example: "pool",
+        }),
+      })
+      .optional(),
   }),
   v2: z.strictObject({
     image: key(image().optional(), imageInfo("V2", "pool:2.0.0", "required from shadow on")),

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { BooleanFlagName } from "../../rollout/flags.ts";
 import { baselineStage, profileNames } from "../../rollout/stages.ts";
 import { key } from "../key-info.ts";
-import { boolean, integer, onOff } from "../values.ts";
+import { boolean, integer, onOff, oneOf } from "../values.ts";
 
 const flagDescriptions: Readonly<Record<BooleanFlagName, string>> = {
   poolV2Enabled: "Whether V2 takes traffic at all; off means 0 % at every stage.",
@@ -31,7 +31,7 @@ export const rolloutSections = {
   profile: key(z.enum(profileNames).default("accelerated"), {
     description:
       "Ladder in force: accelerated (hours), production (weeks and approvals) or rehearsal (seconds).",
-    allowed: profileNames.join(", "),
+    allowed: oneOf(profileNames),
     example: "accelerated",
   }),
   stages: z
@@ -39,21 +39,25 @@ export const rolloutSections = {
       z.strictObject({
         name: key(z.string(), {
           description: "Name of the stage.",
+          absent: "the profile's",
           allowed: "p<percentage>",
           example: "p5",
         }),
         percentage: key(integer(1, 100), {
           description: "Share of the sessions that V2 serves, per cent.",
+          absent: "the profile's",
           allowed: "an integer from 1 to 100",
           example: "5",
         }),
         dwellMinutes: key(integer(0, 525_600).optional(), {
           description: "Shortest stay before the next stage; without it that of the profile.",
+          absent: "the profile's",
           allowed: "a whole number of minutes from 0 to 525600",
           example: "60",
         }),
         approval: key(boolean().optional(), {
           description: "Whether people approve the entry; without it that of the profile.",
+          absent: "the profile's",
           allowed: onOff,
           example: "true",
         }),

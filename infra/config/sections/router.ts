@@ -13,6 +13,7 @@ import {
   randomToken,
   token,
   tokenAllowed,
+  oneOf,
 } from "../values.ts";
 
 /** Types of Service that callers inside (ClusterIP) or outside the cluster can reach. */
@@ -41,13 +42,13 @@ export const routerSections = {
     ),
     serviceType: key(z.enum(serviceTypes).default("ClusterIP"), {
       description: "Type of the callers' Service.",
-      allowed: serviceTypes.join(", "),
+      allowed: oneOf(serviceTypes),
       example: "ClusterIP",
     }),
     entry: key(z.enum(routerEntries).default("inline"), {
       description:
         "Where the callers' Service leads: inline = through the router, beside = past it, straight to V1, at 0 %.",
-      allowed: routerEntries.join(" or "),
+      allowed: oneOf(routerEntries),
       example: "inline",
     }),
     retire: key(boolean().default(false), {
