@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { Worker as NodeThread } from "node:worker_threads";
 import { noFaults } from "./faults.ts";
 import { followFlags, noFlags, type PoolFlags } from "./flags.ts";
 import { Lifecycle } from "./lifecycle.ts";
@@ -18,9 +19,11 @@ import { circuit, ExtendedTelemetry, poolMetrics, type PoolMetrics } from "./tel
 import { Statistics } from "./telemetry/statistics.ts";
 import { Breaker } from "./workers/breaker.ts";
 import { Optimizer } from "./workers/optimizer.ts";
+import type { Thread } from "./workers/worker.ts";
 import { WorkerPool } from "./workers/worker-pool.ts";
 
 const workerScript = new URL("./workers/worker-thread.ts", import.meta.url);
+const startWorkerThread = (): Thread => new NodeThread(workerScript);
 const databaseRetryMs = 250;
 const sweepEveryMs = 60_000;
 /** How long a stopping pool waits for sockets that are still open once it is drained. */
@@ -38,8 +41,12 @@ export interface RunningPool {
 export type Log = (event: string, fields?: Record<string, unknown>) => void;
 
 /** Starts a pool: it listens at once, and becomes ready when its tables and its workers are there. */
-export async function startPool(settings: PoolSettings, log: Log): Promise<RunningPool> {
-  const { state, optimizer, lifecycle } = assemble(settings, log);
+export async function startPool(
+  settings: PoolSettings,
+  log: Log,
+  startThread: () => Thread = startWorkerThread,
+): Promise<RunningPool> {
+  const { state, optimizer, lifecycle } = assemble(settings, log, startThread);
   const timers = new Timers();
   const applyFlags = (flags: PoolFlags): void => {
     log("flags", { ...flags });
@@ -78,6 +85,7 @@ export async function startPool(settings: PoolSettings, log: Log): Promise<Runni
 function assemble(
   settings: PoolSettings,
   log: Log,
+  startThread: () => Thread,
 ): { state: PoolState; optimizer: Optimizer; lifecycle: Lifecycle } {
   const database = connect(settings.databaseUrl, settings.version);
   const metrics: PoolMetrics = poolMetrics(settings.version, {
@@ -99,7 +107,7 @@ function assemble(
       maxConcurrent: settings.serial ? 1 : Infinity,
       maxQueue: settings.maxQueue,
       initTimeoutMs: settings.initTimeoutMs,
-      script: workerScript,
+      startThread,
     },
     {
       started(seconds) {

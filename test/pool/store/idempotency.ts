@@ -9,7 +9,7 @@ export interface KeyedAnswer extends Answer {
 }
 
 /** How long a request waits for another one with the same key before it is answered 409. */
-const waitForSameKeyMs = 1000;
+const waitForSameKeyMs = 250;
 
 /**
  * Runs an operation at most once per session and Idempotency-Key, whichever pool or pod gets it.

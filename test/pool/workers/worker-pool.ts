@@ -3,7 +3,7 @@ import { PoolError } from "../errors.ts";
 import { ProgramFailure } from "../program.ts";
 import type { Command } from "./messages.ts";
 import { CheckoutQueue } from "./checkout-queue.ts";
-import { Worker, type CommandFaults, type WorkerState } from "./worker.ts";
+import { Worker, type CommandFaults, type Thread, type WorkerState } from "./worker.ts";
 
 /** How a pool of workers is made. */
 export interface WorkerPoolOptions {
@@ -14,8 +14,8 @@ export interface WorkerPoolOptions {
   readonly maxQueue: number;
   /** Longest time from a worker's start to its first answer, milliseconds. */
   readonly initTimeoutMs: number;
-  /** What each worker's thread runs. */
-  readonly script: URL;
+  /** Starts what a worker runs in. */
+  readonly startThread: () => Thread;
 }
 
 /** Limits of one dispatch. */
@@ -192,7 +192,7 @@ export class WorkerPool {
     const begun = performance.now();
     const worker = new Worker(
       `w${this.#nextId++}`,
-      this.#options.script,
+      this.#options.startThread(),
       (it, from, to, seconds) => {
         this.#observer.transition(from, to, seconds);
         if (to === "terminated") this.#ended(it);

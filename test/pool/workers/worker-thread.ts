@@ -12,7 +12,13 @@ parentPort?.on("message", (request: Request) => {
   });
 });
 
-async function answer({ id, command, latencyMs, hang }: Request): Promise<Reply | undefined> {
+/** Answers one request; undefined = never. */
+export async function answer({
+  id,
+  command,
+  latencyMs,
+  hang,
+}: Request): Promise<Reply | undefined> {
   if (hang) return undefined;
   if (latencyMs > 0) await delay(latencyMs);
   try {

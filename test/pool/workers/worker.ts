@@ -1,4 +1,3 @@
-import { Worker as Thread } from "node:worker_threads";
 import { PoolError } from "../errors.ts";
 import { ProgramFailure } from "../program.ts";
 import { isReplyTo, type Command, type Pong, type Request } from "./messages.ts";
@@ -23,6 +22,14 @@ export type TransitionListener = (
   to: WorkerState,
   seconds: number,
 ) => void;
+
+/** What a worker runs in: a thread, as `node:worker_threads` makes it. */
+export interface Thread {
+  on(event: "message" | "error", listener: (value: unknown) => void): unknown;
+  on(event: "exit", listener: () => void): unknown;
+  postMessage(request: Request): void;
+  terminate(): Promise<unknown>;
+}
 
 /** What faults add to a command. */
 export interface CommandFaults {
@@ -49,10 +56,10 @@ export class Worker {
   #pending:
     { id: number; settle: (message: unknown) => void; fail: (e: Error) => void } | undefined;
 
-  constructor(id: string, script: URL, onTransition: TransitionListener) {
+  constructor(id: string, thread: Thread, onTransition: TransitionListener) {
     this.id = id;
     this.#onTransition = onTransition;
-    this.#thread = new Thread(script, { stdout: false, stderr: false });
+    this.#thread = thread;
     this.#thread.on("message", (message: unknown) => this.#pending?.settle(message));
     this.#thread.on("error", () => undefined);
     this.#thread.on("exit", () => this.#gone());
