@@ -37,7 +37,16 @@ export function program() {
         opts,
       );
   const database =
-    config.database && new MigrationDatabase("database", { ...config.database, namespace }, opts);
+    config.database &&
+    new MigrationDatabase(
+      "database",
+      {
+        ...config.database,
+        namespace,
+        readyTimeoutSeconds: config.pool.readyTimeoutSeconds,
+      },
+      opts,
+    );
   const { v1, v2 } = createWorkerPools(config, { namespace, flags, database }, opts);
   const target = router ?? v2;
   const callers = besideService ?? leadCallers(target ? [target] : []);

@@ -10,6 +10,8 @@ import { MigrationJob } from "./migration-job.ts";
 export interface MigrationDatabaseArgs extends DatabaseConfig {
   /** Namespace of the stack, where the migrations run. */
   readonly namespace: pulumi.Input<string>;
+  /** Longest time that a pod may take to start (`pool.readyTimeoutSeconds`). */
+  readonly readyTimeoutSeconds: number;
 }
 
 type Roles = Readonly<Record<AccessKind, postgresql.Role>>;
@@ -71,6 +73,7 @@ export class MigrationDatabase extends pulumi.ComponentResource {
           PGSSLMODE: args.ssl,
         },
         password: derivePassword(password, args.name, "owner"),
+        readyTimeoutSeconds: args.readyTimeoutSeconds,
       },
       { parent: this, dependsOn: [schema, ...privileges, ...Object.values(logins)] },
     );

@@ -13,16 +13,24 @@ export interface MigrationJobArgs {
   readonly connection: Readonly<Record<string, pulumi.Input<string>>>;
   /** Password of PGUSER; secret. */
   readonly password: pulumi.Input<string>;
+  /** Longest time that its pod may take to start; the same that a Deployment's pods have. */
+  readonly readyTimeoutSeconds: number;
 }
 
-/** Longest time that the migrations may take, retries included. */
-const deadlineSeconds = 600;
+/** Longest time that the migrations themselves may take, retries included; more than the runner is patient. */
+const runSeconds = 90;
+
+/** The Job's own failure is seen first: it says why. */
+const graceSeconds = 30;
 
 /**
  * Runs the SQL migrations inside the cluster, where a private database can be reached, and waits for them. The
  * digest of the SQL files is an argument: a Job cannot be changed, so edited SQL or a new image replaces it, and an
  * image with other files than this program's refuses to run. The Job stays after it is done: one that expired would
  * look deleted to the next refresh.
+ *
+ * A Job has no time limit of its own for the start of a pod, so that an image that cannot be pulled is waited for until
+ * the deadline of the whole Job: the time that a Deployment would be given, and that for the work itself.
  */
 export class MigrationJob extends pulumi.ComponentResource {
   readonly jobName: pulumi.Output<string>;
@@ -30,6 +38,7 @@ export class MigrationJob extends pulumi.ComponentResource {
   constructor(name: string, args: MigrationJobArgs, opts: pulumi.ComponentResourceOptions) {
     super("pool-migration:components:MigrationJob", name, {}, opts);
     const child = { parent: this };
+    const deadlineSeconds = args.readyTimeoutSeconds + runSeconds;
     const labels = workloadLabels(name);
     const credentials = new k8s.core.v1.Secret(
       `${name}-credentials`,
@@ -89,7 +98,7 @@ export class MigrationJob extends pulumi.ComponentResource {
           },
         },
       },
-      { ...child, customTimeouts: { create: `${deadlineSeconds}s` } },
+      { ...child, customTimeouts: { create: `${deadlineSeconds + graceSeconds}s` } },
     );
     this.jobName = job.metadata.name;
     this.registerOutputs({ jobName: this.jobName });

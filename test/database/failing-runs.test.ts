@@ -1,3 +1,6 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { writeFile } from "node:fs/promises";
 import { createServer, connect } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -142,6 +145,49 @@ describe("a run that dies", () => {
     const result = await up(database.context);
     expect(result.changed.length).toBe(migrationNames.length - rows.length);
     expect(result.problems).toEqual([]);
+    await database.close();
+  });
+
+  it("by SIGKILL between two files leaves the first and nothing of the second", async () => {
+    const database = await prepareDatabase(server, "killed");
+    const superuser = await database.connectAsSuperuser();
+    // Holds the run at the first statement of the third file.
+    await superuser.query(`
+      CREATE FUNCTION public.hold() RETURNS event_trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        IF to_regclass('pool_migration.pool_configurations') IS NULL THEN RETURN; END IF;
+        IF (SELECT count(*) FROM pool_migration.schema_migration_ledger) < 2 THEN RETURN; END IF;
+        PERFORM pg_advisory_lock(1);
+      END $$;
+      CREATE EVENT TRIGGER hold ON ddl_command_start EXECUTE FUNCTION public.hold();
+      SELECT pg_advisory_lock(1)`);
+    const { host, port, user, password } = database.settings;
+    const child = spawn(
+      process.execPath,
+      [join(import.meta.dirname, "../../scripts/agents/migrate.ts"), "up"],
+      {
+        stdio: ["ignore", "ignore", "pipe"],
+        env: {
+          PGHOST: host,
+          PGPORT: String(port),
+          PGDATABASE: "killed",
+          PGUSER: user,
+          PGPASSWORD: password,
+          PGSSLMODE: "disable",
+        },
+      },
+    );
+    const ended = once(child, "exit");
+    for await (const line of createInterface({ input: child.stderr })) {
+      if (line === `applied ${migrationNames[1]}`) child.kill("SIGKILL");
+    }
+    expect(await ended).toEqual([null, "SIGKILL"]);
+    await superuser.query("SELECT pg_advisory_unlock(1); DROP EVENT TRIGGER hold");
+
+    expect(await appliedNames(database.context)).toEqual(migrationNames.slice(0, 2));
+    const next = await up(database.context);
+    expect(next.changed).toEqual(migrationNames.slice(2));
+    expect(next.problems).toEqual([]);
     await database.close();
   });
 

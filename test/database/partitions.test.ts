@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 describe("partitions of pool_metrics", () => {
-  it("exist for this month and three more, are made once, and belong to the owner", async () => {
+  it("exist for this month and a year more, are made once, and belong to the owner", async () => {
     const database = await prepareDatabase(server, "partitions");
     await up(database.context);
     const writer = await database.connect("writer");
@@ -25,7 +25,7 @@ describe("partitions of pool_metrics", () => {
       return rows;
     };
     expect(await partitions()).toEqual(
-      monthsFromNow(4).map((month) => ({
+      monthsFromNow(13).map((month) => ({
         name: `pool_metrics_${month}`,
         owner: "partitions_owner",
       })),
@@ -37,10 +37,10 @@ describe("partitions of pool_metrics", () => {
       );
       return rows[0]?.created;
     };
-    expect(await ensure(3)).toBe(0);
-    expect(await ensure(5)).toBe(2);
+    expect(await ensure(12)).toBe(0);
+    expect(await ensure(14)).toBe(2);
     await writer.query(
-      "INSERT INTO pool_metrics (pool_name, recorded_at) VALUES ('p', now() + interval '4 months')",
+      "INSERT INTO pool_metrics (pool_name, recorded_at) VALUES ('p', now() + interval '13 months')",
     );
     await expect(writer.query("SELECT ensure_partitions(-1)")).rejects.toMatchObject({
       code: "22023",

@@ -70,7 +70,7 @@ describe("tables", () => {
     [
       "a sample of a month without a partition",
       "23514",
-      "INSERT INTO pool_metrics (pool_name, recorded_at) VALUES ('pool-v1', now() + interval '1 year')",
+      "INSERT INTO pool_metrics (pool_name, recorded_at) VALUES ('pool-v1', now() + interval '2 years')",
     ],
     [
       "two samples of a pool at one instant",

@@ -24,6 +24,9 @@ export interface Application {
 /** Table in which node-pg-migrate remembers what it ran. */
 const migrationsTable = "schema_migrations";
 
+/** SQLSTATE class of a full disk, too little memory, too many connections. */
+const insufficientResources = "53";
+
 /** SQLSTATE lock_not_available. */
 const lockNotAvailable = "55P03";
 
@@ -55,7 +58,10 @@ async function applyOne(client: pg.Client, application: Application, name: strin
         throw new VerbError(
           exitCodes.infrastructure,
           `${name}.sql (${direction}) failed and was rolled back: ${message}` +
-            (code === undefined ? "" : ` (SQLSTATE ${code})`),
+            (code === undefined ? "" : ` (SQLSTATE ${code})`) +
+            (code?.startsWith(insufficientResources)
+              ? "; give the server what it lacks and run again"
+              : ""),
         );
       }
       if (attempt >= patience.attempts) {

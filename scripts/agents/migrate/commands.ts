@@ -53,8 +53,11 @@ export interface CommandResult {
   readonly catalog: CatalogComparison | undefined;
 }
 
-/** Partitions of pool_metrics that are kept ready, in months after this one. */
-const monthsAhead = 3;
+/**
+ * Partitions of pool_metrics that are kept ready, in months after this one. They cost next to nothing, and the next run may
+ * be far away: the Job runs again when the SQL files change.
+ */
+const monthsAhead = 12;
 
 /**
  * Applies what is pending, makes the partitions of the coming months, and verifies the result. A second run changes

@@ -25,10 +25,10 @@ export interface Patience {
   readonly attempts: number;
 }
 
-/** What suits a deployment. */
+/** What suits a deployment, and ends before the Job's deadline does: then the reason is told. */
 export const defaultPatience: Patience = {
-  connectSeconds: 60,
-  runnerLockSeconds: 300,
+  connectSeconds: 30,
+  runnerLockSeconds: 45,
   tableLockMilliseconds: 3000,
   attempts: 5,
 };
