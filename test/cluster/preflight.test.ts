@@ -212,9 +212,16 @@ it("says that V1 is not ready once it is deployed", async () => {
   expect(wrong(well)).toEqual([]);
   expect(well.findings.get("V1")?.detail).toBe("2 of 2 pods ready, 2 addresses");
   const { commands } = ready;
-  await commands.kubectl(["set", "image", "deployment/pool-v1", "worker=registry.invalid/pool:1"]);
-  const v1 = "--selector=app.kubernetes.io/name=pool-v1";
-  await commands.kubectl(["delete", "pods", v1, "--grace-period=0", "--force"]);
+  const broken = {
+    strategy: { type: "Recreate", rollingUpdate: null },
+    template: { spec: { containers: [{ name: "worker", image: "registry.invalid/pool:1" }] } },
+  };
+  const patch = `--patch=${JSON.stringify({ spec: broken })}`;
+  await commands.kubectl(["patch", "deployment", "pool-v1", patch]);
+  const readyPods = ["get", "deployment", "pool-v1", "--output=jsonpath={.status.readyReplicas}"];
+  await expect
+    .poll(async () => (await commands.kubectl(readyPods)).output, { timeout: 30_000 })
+    .not.toBe("2");
   const ill = await preflight();
   expect(ill.code).toBe(1);
   expect(wrong(ill)).toEqual(["V1 failed"]);
