@@ -77,10 +77,16 @@ export class StackCommands {
   }
 
   /** `pulumi up`; with `mayFail` a failure is a result like any other. */
-  async up(options: { mayFail?: boolean; args?: readonly string[] } = {}): Promise<CommandResult> {
-    const { mayFail = false, args = [] } = options;
+  async up(
+    options: {
+      mayFail?: boolean;
+      args?: readonly string[];
+      variables?: Readonly<Record<string, string>>;
+    } = {},
+  ): Promise<CommandResult> {
+    const { mayFail = false, args = [], variables = {} } = options;
     const command = ["up", "--yes", "--skip-preview", "--non-interactive", ...args];
-    return await this.#pulumi([...command, "--stack", this.place.stack], { mayFail });
+    return await this.#pulumi([...command, "--stack", this.place.stack], { mayFail, variables });
   }
 
   /**
