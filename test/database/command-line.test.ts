@@ -76,9 +76,11 @@ describe("the command", () => {
   });
 
   it.each([
-    [["sideways"], {}, 2, '"sideways" is no command, use up, down, status or verify'],
+    [["sideways"], {}, 2, '"sideways" is no command, use up, down, status, prune or verify'],
     [["up", "--force"], {}, 2, "Unknown option '--force'"],
-    [["down", "--yes", "--count", "0"], {}, 2, '--count is "0", use an integer from 1'],
+    [["down", "--yes", "--count", "0"], {}, 2, '--count is "0", use an integer from 1 to 1200'],
+    [["prune", "--yes"], {}, 2, "--keep-months is missing, use an integer from 1"],
+    [["prune", "--keep-months", "3"], {}, 2, "prune deletes samples; add --yes"],
     [["up", "--expect-digest", "abc"], {}, 2, "build it anew and set images.tools to it"],
     [["up"], { PGHOST: "", PGPORT: "x" }, 2, 'PGHOST is not set; PGPORT is "x"'],
     [["up"], { PGPASSWORD: "wrong" }, 2, "password authentication failed"],

@@ -57,6 +57,12 @@ describe("verify queries", () => {
       "privileges: wrong_writer may not INSERT on brake_events",
     ],
     [
+      "a ledger that can be forged",
+      "GRANT INSERT ON schema_migration_ledger TO wrong_writer",
+      "REVOKE INSERT ON schema_migration_ledger FROM wrong_writer",
+      "privileges: wrong_writer may INSERT on schema_migration_ledger",
+    ],
+    [
       "a status that cannot be changed",
       "REVOKE UPDATE ON migration_status FROM wrong_writer",
       "GRANT UPDATE ON migration_status TO wrong_writer",

@@ -2,7 +2,7 @@
 SELECT format('the table %s does not exist', expected) AS problem
 FROM unnest(ARRAY[
   'schema_migration_ledger', 'pool_configurations', 'pool_metrics',
-  'migration_status', 'stage_changes', 'brake_events'
+  'migration_status', 'stage_changes', 'brake_events', 'expected_catalog'
 ]) AS expected
 WHERE to_regclass(expected) IS NULL
 UNION ALL

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { exitCodes, VerbError } from "../../lib/verb.ts";
-import { down, projectDirectories, status, up, verify } from "./commands.ts";
+import { down, projectDirectories, prune, status, up, verify } from "./commands.ts";
 import type { CommandContext, CommandResult } from "./commands.ts";
 import { describeResult, isInOrder } from "./description.ts";
 import { readSettings } from "./settings.ts";
@@ -14,12 +14,14 @@ Commands:
   down                      revert the newest migration, with the data in its tables
   status                    show which migrations are applied, pending, edited or unknown, and every
                             object that differs from what they made; the reader's login will do
+  prune                     delete old months of pool_metrics; the other months stay readable and writable
   verify                    check tables, privileges and partitions; changes nothing
 
 Options:
   --expect-digest <sha256>  up: refuse to run unless the SQL files have this digest
   --count <number>          down: how many migrations to revert (1)
-  --yes                     down: really delete the data
+  --keep-months <number>    prune: full months before this one that stay
+  --yes                     down, prune: really delete the data
   --json                    print the result as JSON
   --help                    print this text
 
@@ -37,6 +39,7 @@ const parsed = (args: string[]) =>
     options: {
       "expect-digest": { type: "string" },
       count: { type: "string", default: "1" },
+      "keep-months": { type: "string" },
       yes: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -98,22 +101,34 @@ function run(
     case "up":
       return up(context, values["expect-digest"]);
     case "down": {
-      const count = Number(values.count);
-      if (!Number.isInteger(count) || count < 1) {
-        throw refusal(`--count is "${values.count}", use an integer from 1`);
-      }
+      const count = positiveInteger("--count", values.count);
       if (!values.yes) {
         throw refusal("down deletes tables with their data; add --yes if that is what you want");
       }
       return down(context, count);
+    }
+    case "prune": {
+      const keepMonths = positiveInteger("--keep-months", values["keep-months"]);
+      if (!values.yes) {
+        throw refusal("prune deletes samples; add --yes if that is what you want");
+      }
+      return prune(context, keepMonths);
     }
     case "status":
       return status(context);
     case "verify":
       return verify(context);
     default:
-      throw refusal(`"${command}" is no command, use up, down, status or verify`);
+      throw refusal(`"${command}" is no command, use up, down, status, prune or verify`);
   }
+}
+
+function positiveInteger(option: string, text: string | undefined): number {
+  const number = Number(text);
+  if (text !== undefined && Number.isInteger(number) && number >= 1 && number <= 1200)
+    return number;
+  const given = text === undefined ? "missing" : `"${text}"`;
+  throw refusal(`${option} is ${given}, use an integer from 1 to 1200`);
 }
 
 function readArguments(args: string[]): ReturnType<typeof parsed> {
@@ -131,6 +146,6 @@ function refusal(sentence: string): VerbError {
 function exitCodeOf(command: string, result: CommandResult): number {
   // What others changed in the tables is for people to decide: `up` shows it and does not fail.
   const judged = command === "status" ? result : { ...result, catalog: undefined };
-  if (command === "down") return exitCodes.done;
+  if (command === "down" || command === "prune") return exitCodes.done;
   return isInOrder(judged) ? exitCodes.done : exitCodes.gateFailed;
 }

@@ -15,6 +15,7 @@ import type { Purpose } from "./connection.ts";
 import { compareWithLedger, readLedger, refuseRewrittenHistory } from "./ledger.ts";
 import type { MigrationState } from "./ledger.ts";
 import { readMigrationFiles } from "./migration-file.ts";
+import { pruneMetrics } from "./prune.ts";
 import { takeRunnerLock } from "./runner-lock.ts";
 import type { MigrateSettings } from "./settings.ts";
 import { findProblems } from "./verify.ts";
@@ -43,7 +44,7 @@ export interface CommandContext {
 
 /** What a command found or did. */
 export interface CommandResult {
-  /** Names of the migrations that this run applied or reverted, in the order in which it did. */
+  /** Names of the migrations that this run applied or reverted, or of the partitions that it deleted, in that order. */
   readonly changed: readonly string[];
   /** All migrations, in order. */
   readonly migrations: readonly MigrationState[];
@@ -120,6 +121,21 @@ export function down(context: CommandContext, count: number): Promise<CommandRes
         context.progress(`reverted ${name}`);
       },
     });
+    const migrations = compareWithLedger(files, await readLedger(client));
+    return { changed, migrations, problems: undefined, catalog: undefined };
+  });
+}
+
+/**
+ * Deletes old months of the pools' samples.
+ *
+ * @param keepMonths full months before this one that stay, 1 or more
+ */
+export function prune(context: CommandContext, keepMonths: number): Promise<CommandResult> {
+  const files = readMigrationFiles(context.directories.migrations);
+  return withRunnerLock(context, async (client) => {
+    const onDone = (partition: string) => context.progress(`deleted ${partition}`);
+    const changed = await pruneMetrics(client, keepMonths, onDone);
     const migrations = compareWithLedger(files, await readLedger(client));
     return { changed, migrations, problems: undefined, catalog: undefined };
   });
