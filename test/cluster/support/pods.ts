@@ -26,12 +26,18 @@ export async function podsOf(
  * @returns how many processes there were
  */
 export function killPod(uid: string): number {
-  const processes = readdirSync("/proc")
-    .filter((entry) => /^\d+$/.test(entry))
-    .map(Number)
-    .filter((pid) => controlGroupOf(pid).includes(`pod${uid}`));
+  const processes = processesOfPod(uid);
   for (const pid of processes) sendSignal(pid, "SIGKILL");
   return processes.length;
+}
+
+/** Kills the agent in a router pod, as a crash would: the kubelet starts its container again, Envoy runs on. */
+export function killAgent(uid: string): void {
+  const agents = processesOfPod(uid).filter((pid) =>
+    commandLineOf(pid).includes("router-agent.ts"),
+  );
+  if (agents.length === 0) throw new Error(`No agent runs in the pod ${uid}.`);
+  for (const pid of agents) sendSignal(pid, "SIGKILL");
 }
 
 /** Ends all pods of a workload at once and for good; {@link restore} brings them back. */
@@ -45,6 +51,21 @@ export async function killWorkload(commands: StackCommands, workload: string): P
 export async function restore(commands: StackCommands, workload: string): Promise<void> {
   await commands.kubectl(["scale", "deployment", workload, "--replicas=2"]);
   await commands.kubectl(["rollout", "status", "deployment", workload, "--timeout=60s"]);
+}
+
+function processesOfPod(uid: string): number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .filter((pid) => controlGroupOf(pid).includes(`pod${uid}`));
+}
+
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return ""; // it has ended meanwhile
+  }
 }
 
 function controlGroupOf(pid: number): string {
