@@ -22,7 +22,7 @@ export const quickEnvironment = {
   POOL_ADMIN_PORT: "0",
   POOL_WORKERS: "2",
   POOL_MAX_QUEUE: "20",
-  POOL_SETTLE_S: "0.1",
+  POOL_SETTLE_S: "0.3",
   POOL_BREAKER_OPEN_MS: "100",
   POOL_FAULTS_ENABLED: "true",
 } as const;
