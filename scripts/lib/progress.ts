@@ -43,7 +43,14 @@ export async function waitUntil(wait: Wait): Promise<WaitOutcome> {
   }
 }
 
-function progressLine(elapsed: () => number): (text: string | undefined) => void {
+/**
+ * A line on stderr that tells how far something is: rewritten on a terminal, elsewhere printed when it changes and now
+ * and then. Quiet for two seconds.
+ *
+ * @param elapsed milliseconds since the begin
+ * @returns shows a text; undefined removes the line
+ */
+export function progressLine(elapsed: () => number): (text: string | undefined) => void {
   const { stderr } = process;
   let last = "";
   let printedAt = 0;

@@ -23,6 +23,8 @@ export const verbGroups: readonly VerbGroup[] = [
       preflight: "Check all that a stack needs before an up, and say how to mend what is wrong",
       status: "Show stage, percentages, brake, hosts and log of every router replica",
       brake: "Send all traffic to V1 now, and wait until every router replica has done so",
+      "db:status":
+        "Compare the migration's tables with the SQL files: pending, edited, changed by hand",
       release: "Release the brake, and wait until every router replica follows the stage again",
     },
   },
@@ -30,6 +32,9 @@ export const verbGroups: readonly VerbGroup[] = [
     title: "Work on the program itself",
     verbs: {
       help: "List the verbs, or explain one: npm run help -- brake",
+      simulate:
+        "Simulate thousands of migrations, and measure false rollbacks and power of the gate",
+      conformance: "Check any pool against the pool contract, over HTTP alone (--url <url>)",
       test: "Run the tests that need no root and no cluster",
       "test:cluster": "Run the tests that need the local environment",
       check: "Check format, lint, types and unused code",

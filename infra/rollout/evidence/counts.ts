@@ -20,6 +20,7 @@ export interface SideCounts {
   /** Distinct sessions of those requests; a request without a session id is a session of its own. */
   readonly sessions: number;
   readonly bad: Readonly<Record<Sli, BadCounts>>;
+  /** Of the requests whose duration is evidence. */
   readonly durations: Durations;
 }
 

@@ -1,3 +1,4 @@
+import { formatCount } from "./format.ts";
 import { shareAgrees, shareTolerance } from "../share-agreement.ts";
 import { countsAt } from "./counts.ts";
 import type { Counts } from "./counts.ts";
@@ -102,6 +103,6 @@ export function splitFault(counts: Counts, percentage: number): Finding | undefi
   const tolerance = shareTolerance(percentage, total).toFixed(1);
   return fault(
     "split",
-    `${share} % of ${total.toLocaleString("en")} sessions are on V2, not ${String(percentage)} % within ${tolerance}`,
+    `${share} % of ${formatCount(total)} sessions are on V2, not ${String(percentage)} % within ${tolerance}`,
   );
 }

@@ -16,20 +16,27 @@ export interface LogFactors {
   readonly v1: number;
 }
 
-const known = new Map<string, LogFactors>();
+const known = new Map<number, Map<number, Map<number, LogFactors>>>();
 
 /**
  * How much one newly bad session speaks for the ratio `alternative` over the ratio `null_`. The few constants are
- * remembered, because each evaluation needs them all.
+ * remembered, because each evaluation needs hundreds of them.
  */
 export function logFactors(percentage: number, alternative: number, null_: number): LogFactors {
-  const key = `${String(percentage)} ${String(alternative)} ${String(null_)}`;
-  let factors = known.get(key);
-  if (factors === undefined) {
+  const byAlternative = entry(known, percentage, () => new Map<number, Map<number, LogFactors>>());
+  const byNull = entry(byAlternative, alternative, () => new Map<number, LogFactors>());
+  return entry(byNull, null_, () => {
     const expected = shareOfBad(percentage, null_);
     const share = shareOfBad(percentage, alternative);
-    factors = { v2: Math.log(share / expected), v1: Math.log((1 - share) / (1 - expected)) };
-    known.set(key, factors);
+    return { v2: Math.log(share / expected), v1: Math.log((1 - share) / (1 - expected)) };
+  });
+}
+
+function entry<Value>(map: Map<number, Value>, key: number, make: () => Value): Value {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
   }
-  return factors;
+  return value;
 }

@@ -1,5 +1,6 @@
+import { formatCount } from "./format.ts";
 import { badSessionsNeeded, ratioToDetect, sessionsNeeded } from "./sessions-needed.ts";
-import { addDurations, quantile } from "./durations.ts";
+import { quantile } from "./durations.ts";
 import type { Budget } from "./budget.ts";
 import { countsAt } from "./counts.ts";
 import type { Counts } from "./counts.ts";
@@ -32,8 +33,7 @@ export function stageProgress(
   const v1 = countsAt(counts, percentage, "v1");
   const ratio = ratioToDetect(settings.ladder, percentage);
   const share = v1.sessions === 0 ? 0 : v1.bad.failed.sessions / v1.sessions;
-  const durations = addDurations(Object.values(counts).map((sides) => sides.v1.durations));
-  const p99Seconds = (quantile(durations, 0.99) ?? 0) / 1000;
+  const p99Seconds = (quantile(v1.durations, 0.99) ?? 0) / 1000;
   return {
     sessions: countsAt(counts, percentage, "v2").sessions,
     needed:
@@ -80,7 +80,7 @@ export function shortEvidence(
   const { sessions, needed, ageSeconds, ageNeededSeconds } = progress;
   const found: Finding[] = [];
   if (needed !== null && sessions < needed) {
-    const text = `${sessions.toLocaleString("en")} of ${needed.toLocaleString("en")} sessions needed to pass`;
+    const text = `${formatCount(sessions)} of ${formatCount(needed)} sessions needed to pass`;
     found.push(hold("sessions-short", text));
   }
   if (ageSeconds === null) found.push(hold("no-requests", "no request has been decided for V2"));

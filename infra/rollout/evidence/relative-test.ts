@@ -42,6 +42,7 @@ const alternatives = [1.5, 2, 3, 5, 10, 30] as const;
  * @returns 0 for no evidence; at least log(1/a) to reject at a
  */
 export function relativeLogEValue(strata: readonly Stratum[], tolerated: number): number {
+  if (strata.every(({ v1, v2 }) => v1 === 0 && v2 === 0)) return 0;
   return logMeanExp(
     alternatives.map((ratio) => {
       let sum = 0;

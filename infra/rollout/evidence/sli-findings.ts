@@ -1,6 +1,6 @@
 import type { Budget } from "./budget.ts";
 import type { Action, Finding } from "./findings.ts";
-import { formatEValue, formatRatio } from "./format.ts";
+import { formatCount, formatEValue, formatRatio } from "./format.ts";
 import { largestRatio } from "./request-ratio.ts";
 import type { SliEvidence, TestResult } from "./sli-evidence.ts";
 import { sliVerbs } from "./slis.ts";
@@ -35,7 +35,7 @@ export function sliFindings(evidence: SliEvidence, budget: Budget, tolerated: nu
     if (test.logEValue <= logGate) return;
     const reached = test.logEValue >= Math.log(limit);
     const worse = (test.requestRatio ?? 0) > tolerated;
-    const text = `V2's sessions ${verb}${times}${where}; e-value ${formatEValue(test.logEValue)} of ${limit.toLocaleString("en")}`;
+    const text = `V2's sessions ${verb}${times}${where}; e-value ${formatEValue(test.logEValue)} of ${formatCount(limit)}`;
     if (reached && worse && judged) add(code, "rollback", text);
     else if (reached && !worse) add(code, "hold", `${text}, but its requests do not`);
     else add(code, "hold", text, reached);
@@ -46,7 +46,7 @@ export function sliFindings(evidence: SliEvidence, budget: Budget, tolerated: nu
   }
   for (const { percentage, logEValue, requestRatio } of absolute) {
     if (logEValue < Math.log(budget.stage)) continue;
-    const text = `V2's sessions ${verb} more often than tolerated at ${String(percentage)} %; e-value ${formatEValue(logEValue)} of ${budget.stage.toLocaleString("en")}`;
+    const text = `V2's sessions ${verb} more often than tolerated at ${String(percentage)} %; e-value ${formatEValue(logEValue)} of ${formatCount(budget.stage)}`;
     if (percentage === 100) {
       const action = judged ? "rollback" : "hold";
       findings.push({

@@ -33,14 +33,22 @@ export interface LineContext {
 }
 
 /**
+ * Whether a line's duration is evidence, for `slow` and for percentiles alike: not that of the first request after a
+ * move, which is slow in a healthy V2 too.
+ */
+export function isTimed({ firstAfterMove }: Pick<LineContext, "firstAfterMove">): boolean {
+  return !firstAfterMove;
+}
+
+/**
  * In what ways a decided request was bad, by the decided side; none for lines that are no evidence (override routes
  * and requests that met no route).
  */
 export function badSlis(line: DecisionLine, context: LineContext): Sli[] {
   if (line.decided === undefined || line.override !== undefined) return [];
-  const { slowMilliseconds, firstAfterMove } = context;
+  const { slowMilliseconds } = context;
   const slow =
-    slowMilliseconds !== undefined && line.durationMs > slowMilliseconds && !firstAfterMove;
+    slowMilliseconds !== undefined && line.durationMs > slowMilliseconds && isTimed(context);
   const is: Readonly<Record<Sli, boolean>> = {
     failed: isFailedDecision(line),
     slow,
