@@ -9,6 +9,7 @@ import { startStackUnderTest, type StackUnderTest } from "./support/stack-under-
 const settleSeconds = 4;
 
 let test: StackUnderTest;
+let seed = 500;
 
 beforeAll(async () => {
   test = await startStackUnderTest("entry");
@@ -32,12 +33,12 @@ async function declaredReplicas(): Promise<number> {
   return Number(output);
 }
 
-/** What callers see while `change` is made and for a while after it; `settled` are the requests of its last seconds. */
+/** What callers see while `change` is made and for a while after it; `settled` are the requests of its last seconds, `wrong` programs. */
 async function callersDuring(change: () => Promise<unknown>) {
   const { stack } = test;
   const records: RequestRecord[] = [];
   const forget = stack.onRequest((record) => records.push(record));
-  await stack.startLoad({ ...defaultShape, seed: 7, rate: 60, sessions: 200 });
+  await stack.startLoad({ ...defaultShape, seed: ++seed, rate: 60, sessions: 200 });
   await stack.hold(2);
   await change();
   await stack.hold(settleSeconds);
@@ -45,8 +46,10 @@ async function callersDuring(change: () => Promise<unknown>) {
   await stack.hold(2);
   await stack.stopLoad();
   forget();
+  const { notListed, notExecutable, reappeared } = await stack.verifyPrograms();
   return {
     records,
+    wrong: [...notListed, ...notExecutable, ...reappeared],
     settled: records.filter(({ intendedAt }) => intendedAt >= settledAt),
     lost: records.filter((record) => outcomeOf(record, undefined) === "lost"),
   };
@@ -79,6 +82,7 @@ it("callers are led past the router to V1 and back; no pod is replaced and nothi
   expect(back.settled.filter(passedBy)).toEqual([]);
   expect(back.settled.some(({ pool }) => pool === "v2")).toBe(true);
   expect([...out.lost, ...back.lost]).toEqual([]);
+  expect([...out.wrong, ...back.wrong]).toEqual([]);
   expect(await Promise.all(names.map(podNames))).toEqual(before);
 });
 
@@ -102,10 +106,11 @@ it("a live V2 is handed to an autoscaler, scaled by it, updated, and taken back,
 it("callers are handed to V2 and the router goes; V2's pods stay and nothing is lost", async () => {
   await test.stack.enter("retired");
   const before = await podNames("pool-v2");
-  const { settled, lost } = await callersDuring(() => declare({ "router.retire": "true" }));
+  const { settled, lost, wrong } = await callersDuring(() => declare({ "router.retire": "true" }));
   expect(settled.length).toBeGreaterThan(50);
   expect(settled.filter((record) => !passedBy(record) || record.pool !== "v2")).toEqual([]);
   expect(lost).toEqual([]);
+  expect(wrong).toEqual([]);
   expect(await podNames("pool-v2")).toEqual(before);
   expect(await podNames(objectNames.router)).toEqual([""]);
   const gone = ["configmap/rollout", "configmap/brake", "deployment/router", "service/router"];

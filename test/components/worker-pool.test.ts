@@ -53,7 +53,7 @@ describe("size of a pool", () => {
 
   it("does not depend on the stage, so that V2 carries everything from its first share on", async () => {
     const first = JSON.stringify(deployment(await exampleGraph("shadow"), "pool-v2").inputs);
-    for (const stage of ["p5", "p10", "p25", "p50", "p75", "p100", "retired"]) {
+    for (const stage of ["p5", "p100", "retired"]) {
       expect(JSON.stringify(deployment(await exampleGraph(stage), "pool-v2").inputs)).toBe(first);
     }
     const { inputs } = findResource(await autoscaled("p5"), types.autoscaler, "pool-v2");
