@@ -121,7 +121,7 @@ export function setCommand(path: readonly PropertyKey[], value?: string): string
   const words = ["pulumi config set"];
   if (key?.secret === "required") words.push("--secret");
   words.push(
-    path.length > 1 ? `--path '${qualified(formatPath(path))}'` : qualified(formatPath(path)),
+    path.length > 1 ? `--path ${quote(qualified(formatPath(path)))}` : qualified(formatPath(path)),
   );
   const argument = value ?? key?.example;
   if (argument !== undefined) words.push(argument);
@@ -130,14 +130,21 @@ export function setCommand(path: readonly PropertyKey[], value?: string): string
 
 /** Command that removes a key, or what stands below it. */
 export function removeCommand(path: readonly PropertyKey[]): string {
-  return path.length > 1
-    ? `pulumi config rm --path '${qualified(formatPath(path))}'`
-    : `pulumi config rm ${qualified(subjectOf(path))}`;
+  if (path.length > 1) return `pulumi config rm --path ${quote(qualified(formatPath(path)))}`;
+  const name = qualified(String(path[0]));
+  return `pulumi config rm ${/^[\w:.-]+$/.test(name) ? name : quote(name)}`;
 }
 
-/** A top-level name may hold dots: whoever forgets --path makes one. */
+/** One word of a shell's command line. */
+function quote(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** A top-level name may hold dots: whoever forgets --path makes one. Any other name of the kind is quoted. */
 function subjectOf(path: readonly PropertyKey[]): string {
-  return path.length === 1 ? String(path[0]) : formatPath(path);
+  const [name] = path;
+  if (path.length !== 1 || typeof name !== "string") return formatPath(path);
+  return /^[\w.-]+$/.test(name) ? name : JSON.stringify(name);
 }
 
 /** What kind of thing a value is, for values that must not be shown. */
