@@ -48,7 +48,7 @@ export class Session {
 }
 
 /** Ids in the answer to a list. */
-export function listedIds({ json }: Answer): string[] {
+function listedIds({ json }: Answer): string[] {
   const programs = json?.["programs"];
   demand(Array.isArray(programs), "the list has no programs");
   return programs.map((entry) => String((entry as { id?: unknown }).id));

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** One named input or output of a program. */
-export interface Field {
+interface Field {
   readonly name: string;
   readonly type?: string | undefined;
   readonly description?: string | undefined;

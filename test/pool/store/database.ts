@@ -90,11 +90,21 @@ export function connect(databaseUrl: string, version: string): pg.Pool {
   return pool;
 }
 
-/** Creates the pool's own tables; safe when several processes do it at once, and each time again. */
+/** The last thing that the schema makes: where it is, everything is. */
+const lastOfSchema = "pool_idempotency_keys_created_at";
+
+/**
+ * Creates the pool's own tables; safe when several processes do it at once, and each time again. What is there is
+ * left alone: even `CREATE INDEX IF NOT EXISTS` waits for all writers, and lets all others wait behind it.
+ */
 export async function createTables(pool: pg.Pool): Promise<void> {
   await transaction(pool, async (client) => {
     await client.query("SELECT pg_advisory_xact_lock($1)", [schemaLock]);
-    await client.query(schema);
+    const { rows } = await client.query<{ present: boolean }>(
+      "SELECT to_regclass($1) IS NOT NULL AS present",
+      [lastOfSchema],
+    );
+    if (rows[0]?.present !== true) await client.query(schema);
   });
 }
 

@@ -3,7 +3,7 @@ import type { Queryable } from "./database.ts";
 import { alive } from "./sessions.ts";
 
 /** One program as `list_programs` shows it. */
-export interface ListedProgram {
+interface ListedProgram {
   readonly id: string;
   readonly created_at: string;
   readonly last_executed: string | null;

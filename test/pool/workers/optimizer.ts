@@ -14,7 +14,7 @@ const growAbove = 0.9;
 const shrinkBelow = 0.3;
 
 /** Steps by which a pool should change: up with the queue, down one at a time. */
-export function resizeStep(utilization: number, queued: number): number {
+function resizeStep(utilization: number, queued: number): number {
   if (utilization > growAbove && queued > 0) return Math.round(1 + Math.min(queued / 5, 3));
   return utilization < shrinkBelow ? -1 : 0;
 }
