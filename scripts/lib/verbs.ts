@@ -37,6 +37,7 @@ export const verbGroups: readonly VerbGroup[] = [
       conformance: "Check any pool against the pool contract, over HTTP alone (--url <url>)",
       test: "Run the tests that need no root and no cluster",
       "test:cluster": "Run the tests that need the local environment",
+      bench: "Measure the router against plain Envoy, a change of the stage, and the brake",
       check: "Check format, lint, types and unused code",
       "check:format": "Check that every file is formatted",
       "check:lint": "Check the lint rules",

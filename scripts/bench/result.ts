@@ -1,0 +1,145 @@
+import type { EngineInventory } from "../local/engine.ts";
+import type { AgentFigures, Comparison } from "./router/compare.ts";
+import type { RouterProfile } from "./router/profile.ts";
+import type { BrakeTime } from "./stack/brake-time.ts";
+import type { StageChange } from "./stack/stage-change.ts";
+
+/** The router against plain Envoy, with what its agent costs and where its own cost lies. */
+export interface RouterVsEnvoy extends Comparison {
+  readonly agent: AgentFigures;
+  readonly profile: RouterProfile;
+}
+
+/** What was measured, and on what. */
+export interface Measured {
+  readonly startedAt: string;
+  readonly durationSeconds: number;
+  readonly machine: {
+    readonly cores: number;
+    readonly cpu: string;
+    /** Load of the last minute when it began: above 1 it did something else as well. */
+    readonly loadAverage: number;
+  };
+  readonly versions: Readonly<Record<string, string>>;
+  /** Which engine, language host and providers ran; absent where none did. */
+  readonly engine?: EngineInventory;
+  readonly routerVsEnvoy?: RouterVsEnvoy;
+  readonly stageChange?: StageChange;
+  readonly brake?: readonly BrakeTime[];
+}
+
+/** A goal and whether it is met. */
+export interface Goal {
+  readonly what: string;
+  readonly goal: string;
+  readonly measured: string;
+  readonly met: boolean;
+  /** Where in this result it is shown why it is missed, and what it shows. */
+  readonly why?: string;
+}
+
+/** What `npm run bench` writes. */
+export interface BenchResult extends Measured {
+  readonly goals: readonly Goal[];
+  readonly allMet: boolean;
+}
+
+/** Limits that the program is to keep. */
+export const goals = {
+  /** Router to plain Envoy. */
+  leastThroughputRatio: 0.95,
+  mostCpuRatio: 1.05,
+  mostP99AddedMs: 0.3,
+  /** A warm `pulumi up`, and the program in it. */
+  mostUpSeconds: 5,
+  mostProgramSeconds: 1.5,
+  /** From the command to 0 % everywhere, its processes included. */
+  mostBrakeSeconds: 1.5,
+} as const;
+
+/** Judges what was measured. */
+export function judge(measured: Measured): BenchResult {
+  const found = [
+    ...routerGoals(measured.routerVsEnvoy),
+    ...stageChangeGoals(measured.stageChange),
+    ...(measured.brake ?? []).map(brakeGoal),
+  ];
+  return { ...measured, goals: found, allMet: found.every(({ met }) => met) };
+}
+
+function routerGoals(router: RouterVsEnvoy | undefined): Goal[] {
+  if (!router) return [];
+  const { throughputRatio, cpuRatio, p99AddedMs, envoyWasTheLimit } = router;
+  const why = whyRouter(router);
+  const limited = envoyWasTheLimit ? "" : " (the load was the limit, not Envoy)";
+  return [
+    goal({
+      what: "throughput at saturation, router to plain Envoy",
+      goal: `at least ${goals.leastThroughputRatio}`,
+      measured: `${throughputRatio.toFixed(3)}${limited}`,
+      met: throughputRatio >= goals.leastThroughputRatio,
+      why,
+    }),
+    goal({
+      what: "CPU for a request, router to plain Envoy",
+      goal: `at most ${goals.mostCpuRatio}`,
+      measured: cpuRatio.toFixed(3),
+      met: cpuRatio <= goals.mostCpuRatio,
+      why,
+    }),
+    goal({
+      what: "p99 that the router adds at half load",
+      goal: `under ${goals.mostP99AddedMs} ms`,
+      measured: `${p99AddedMs.toFixed(2)} ms`,
+      met: p99AddedMs < goals.mostP99AddedMs,
+      why,
+    }),
+  ];
+}
+
+function whyRouter({ profile }: RouterVsEnvoy): string {
+  const dearest = [...profile.variants]
+    .sort((a, b) => b.saved - a.saved)
+    .slice(0, 3)
+    .map(({ name, saved }) => `${name} ${saved.toLocaleString("en")} less`);
+  const ratio = `${profile.ratio.toFixed(3)} of plain Envoy's ${profile.unit}`;
+  return `routerVsEnvoy.profile: ${ratio}; ${dearest.join(", ")}`;
+}
+
+function stageChangeGoals(change: StageChange | undefined): Goal[] {
+  if (!change) return [];
+  const parts = (
+    ["engineSeconds", "languageHostSeconds", "programSeconds", "providerSeconds"] as const
+  ).map((part) => `${part.replace("Seconds", "")} ${change[part].toFixed(2)} s`);
+  const why = `stageChange.figures[].timeline: ${parts.join(", ")}`;
+  return [
+    goal({
+      what: "pulumi up of a stage change, warm",
+      goal: `under ${goals.mostUpSeconds} s`,
+      measured: `${change.totalSeconds.toFixed(2)} s`,
+      met: change.totalSeconds < goals.mostUpSeconds,
+      why,
+    }),
+    goal({
+      what: "the program in it",
+      goal: `under ${goals.mostProgramSeconds} s`,
+      measured: `${change.programSeconds.toFixed(2)} s`,
+      met: change.programSeconds < goals.mostProgramSeconds,
+      why,
+    }),
+  ];
+}
+
+function brakeGoal({ replicas, engageToZeroSeconds, verbSeconds }: BrakeTime): Goal {
+  return goal({
+    what: `brake to 0 % at ${replicas} replicas, process start included`,
+    goal: `under ${goals.mostBrakeSeconds} s`,
+    measured: `${engageToZeroSeconds.toFixed(2)} s`,
+    met: engageToZeroSeconds < goals.mostBrakeSeconds,
+    why: `brake[].figures: the verb's own process takes ${verbSeconds.toFixed(2)} s of it, the rest is npm`,
+  });
+}
+
+function goal({ why, ...rest }: Goal): Goal {
+  return rest.met || why === undefined ? rest : { ...rest, why };
+}
