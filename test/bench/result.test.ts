@@ -1,0 +1,147 @@
+import { describe, expect, it } from "vitest";
+import { judge, type Measured } from "../../scripts/bench/result.ts";
+import { resultTable } from "../../scripts/bench/result-table.ts";
+import { summarize, type ArmFigures, type Pair } from "../../scripts/bench/router/compare.ts";
+import type { BrakeTime } from "../../scripts/bench/stack/brake-time.ts";
+import { summarizeChanges } from "../../scripts/bench/stack/stage-change.ts";
+
+const plain: ArmFigures = {
+  throughput: 10_000,
+  cpuMicroseconds: 100,
+  coreShare: 0.99,
+  p50Ms: 1,
+  p99Ms: 2,
+};
+
+function pair(router: Partial<ArmFigures>): Pair {
+  return {
+    order: ["router", "envoy"],
+    halfLoad: 5000,
+    envoy: plain,
+    router: { ...plain, ...router },
+  };
+}
+
+function change(totalSeconds: number, programSeconds: number) {
+  return {
+    stage: "p25",
+    totalSeconds,
+    programSeconds,
+    engineSeconds: 1,
+    languageHostSeconds: 0.5,
+    providerSeconds: 1,
+    convergenceSeconds: 0.2,
+    timeline: [{ what: "program's process", beginSeconds: 1, endSeconds: 2.5 }],
+    providerCalls: [],
+  };
+}
+
+function brakeTime(replicas: number, engageToZeroSeconds: number): BrakeTime {
+  const spread = { median: engageToZeroSeconds, low: 1, high: 2 };
+  return { replicas, engageToZeroSeconds, verbSeconds: 0.8, spread, figures: [] };
+}
+
+function measured(router: Partial<ArmFigures>, up: number, brake: number): Measured {
+  return {
+    startedAt: "2026-01-01T00:00:00.000Z",
+    durationSeconds: 100,
+    machine: { cores: 2, cpu: "some CPU", loadAverage: 0.1 },
+    versions: { envoy: "1.40.0" },
+    routerVsEnvoy: {
+      ...summarize([pair(router), pair(router), pair({})]),
+      agent: { requestsPerSecond: 5000, cpuMicroseconds: 9 },
+      profile: {
+        unit: "instructions",
+        router: 200_000,
+        envoy: 190_000,
+        ratio: 1.0526,
+        variants: [
+          { name: "without retries", saved: 3400 },
+          { name: "without the access log", saved: 30_000 },
+        ],
+      },
+    },
+    stageChange: summarizeChanges([change(up, 1), change(up + 1, 1), change(up - 1, 1)]),
+    brake: [brakeTime(2, brake), brakeTime(10, brake)],
+  };
+}
+
+const good = measured({}, 4, 1);
+const bad = measured({ throughput: 9000, cpuMicroseconds: 110, p99Ms: 2.4 }, 6, 1.7);
+
+describe("figures of the pairs", () => {
+  it("are medians of ratios and differences within a pair", () => {
+    const { throughputRatio, cpuRatio, p99AddedMs } = summarize([
+      pair({ throughput: 9000, cpuMicroseconds: 110, p99Ms: 2.5 }),
+      pair({ throughput: 9900, cpuMicroseconds: 101, p99Ms: 2.1 }),
+      pair({ throughput: 100, cpuMicroseconds: 900, p99Ms: 90 }),
+    ]);
+    expect([throughputRatio, cpuRatio]).toEqual([0.9, 1.1]);
+    expect(p99AddedMs).toBeCloseTo(0.5);
+  });
+
+  it("say when something other than Envoy was the limit", () => {
+    expect(summarize([pair({})]).envoyWasTheLimit).toBe(true);
+    const idle = { ...plain, coreShare: 0.5 };
+    expect(summarize([{ ...pair(idle), envoy: idle }]).envoyWasTheLimit).toBe(false);
+  });
+});
+
+describe("goals", () => {
+  it("are all met by good figures, without reasons", () => {
+    const { goals, allMet } = judge(good);
+    expect(goals).toHaveLength(7);
+    expect(goals.filter(({ met }) => !met)).toEqual([]);
+    expect(goals.some(({ why }) => why !== undefined)).toBe(false);
+    expect(allMet).toBe(true);
+  });
+
+  it("that are missed name the profile that shows why", () => {
+    const { goals, allMet } = judge(bad);
+    expect(allMet).toBe(false);
+    const missed = goals.filter(({ met }) => !met).map(({ what, why }) => [what, why]);
+    expect(missed).toEqual([
+      ["throughput at saturation, router to plain Envoy", expect.stringContaining("profile")],
+      ["CPU for a request, router to plain Envoy", expect.stringContaining("access log 30,000")],
+      ["p99 that the router adds at half load", expect.stringContaining("1.053")],
+      ["pulumi up of a stage change, warm", expect.stringContaining("program 1.00 s")],
+      [
+        "brake to 0 % at 2 replicas, process start included",
+        expect.stringContaining("takes 0.80 s"),
+      ],
+      [
+        "brake to 0 % at 10 replicas, process start included",
+        expect.stringContaining("takes 0.80 s"),
+      ],
+    ]);
+  });
+
+  it("are only those of what was measured", () => {
+    const { startedAt, durationSeconds, machine, versions, brake = [] } = bad;
+    const alone = { startedAt, durationSeconds, machine, versions, brake };
+    expect(judge(alone).goals).toHaveLength(2);
+  });
+});
+
+describe("the table", () => {
+  it("shows every part and what is missed", () => {
+    // Widths of columns are of no interest.
+    const table = resultTable(judge(bad)).replaceAll(/ +/g, " ");
+    expect(table).toContain("requests a second 9000 10000 x 0.900 (0.900 to 1.000)");
+    expect(table).toContain("router-agent: 9.0 CPU µs a request at 5000 a second");
+    expect(table).toContain("pulumi up 6.00 s 5.00 to 7.00");
+    expect(table).toContain("10 replicas 1.70 s");
+    expect(table.match(/MISSED/g)).toHaveLength(6);
+    expect(table).not.toContain("the load was the limit");
+  });
+
+  it("leaves out what was not measured", () => {
+    const { startedAt, durationSeconds, machine, versions } = good;
+    const stageChange = summarizeChanges([change(4, 1)]);
+    const alone = { startedAt, durationSeconds, machine, versions, stageChange };
+    const table = resultTable(judge(alone));
+    expect(table).toContain("pulumi up");
+    expect(table).not.toContain("router");
+    expect(table).not.toContain("brake");
+  });
+});
