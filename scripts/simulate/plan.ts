@@ -35,7 +35,7 @@ export interface Plan {
 }
 
 /** Time between two simulated evaluations, seconds. */
-export const tickSeconds = 30;
+export const tickSeconds = 60;
 
 const traffic: Traffic = {
   population: "alike",

@@ -1,3 +1,4 @@
+import { tickSeconds } from "./plan.ts";
 import { percent } from "./result.ts";
 import type { SimulationResult } from "./result.ts";
 
@@ -17,7 +18,7 @@ export function simulationReport(result: SimulationResult): string {
 Made by \`npm run simulate -- --record\` with the seed ${String(seed)}; the numbers behind it are in
 \`simulation.json\`. Each migration is a run of the real evaluation over sticky sessions: one
 hour at each of 5, 10, 25, 50 and 75 %, with 1,000 live sessions of 30 minutes mean life and 1,000 requests
-a minute unless said otherwise, evaluated every 30 seconds.
+a minute unless said otherwise, evaluated every ${String(tickSeconds)} seconds.
 
 - alike: each request fails with 0.5 %
 - unequal: 2 % of the sessions fail 20 % of their requests, the others 0.1 %

@@ -77,6 +77,7 @@ export function inconsistency(counts: Counts): string | undefined {
 /** What went back between two states of the same cumulative counts, as a sentence; undefined when nothing did. */
 export function counterReset(earlier: Counts, later: Counts): string | undefined {
   for (const percentage in earlier) {
+    if (earlier[percentage] === later[percentage]) continue;
     for (const side of ["v1", "v2"] as const) {
       const before = countsAt(earlier, Number(percentage), side);
       const after = countsAt(later, Number(percentage), side);

@@ -1,8 +1,11 @@
-import { logFactors } from "./likelihood.ts";
-import type { Stratum } from "./relative-test.ts";
+import { logFactorsOf, logRatios } from "./likelihood.ts";
+import type { Stratum } from "./likelihood.ts";
 
 /** Ratios that are tried, in rising order. */
 const ratios = [1.3, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100] as const;
+
+/** "No difference" against each of them. */
+const factorsAt = logFactorsOf(ratios.map((ratio) => [1, ratio]));
 
 /** E-value of a statement at 95 %. */
 const limit = Math.log(20);
@@ -16,13 +19,6 @@ const limit = Math.log(20);
  * @returns undefined where no ratio up to 100 is excluded
  */
 export function smallestHarmExcluded(strata: readonly Stratum[]): number | undefined {
-  return ratios.find((ratio) => {
-    let logarithm = 0;
-    for (const { percentage, v1, v2 } of strata) {
-      if (v1 === 0 && v2 === 0) continue;
-      const factors = logFactors(percentage, 1, ratio);
-      logarithm += v2 * factors.v2 + v1 * factors.v1;
-    }
-    return logarithm >= limit;
-  });
+  const logarithms = logRatios(strata, factorsAt) ?? [];
+  return ratios[logarithms.findIndex((logarithm) => logarithm >= limit)];
 }

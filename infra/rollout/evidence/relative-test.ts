@@ -1,13 +1,6 @@
-import { logFactors } from "./likelihood.ts";
+import { logFactorsOf, logRatios } from "./likelihood.ts";
+import type { LogFactors, Stratum } from "./likelihood.ts";
 import { logMeanExp } from "./mixture.ts";
-
-/** Newly bad sessions by side at one percentage. */
-export interface Stratum {
-  /** Percentage of the lines, integer 1 to 99. */
-  readonly percentage: number;
-  readonly v1: number;
-  readonly v2: number;
-}
 
 /** Ratios of harm that the test looks for, each with the same weight. */
 const alternatives = [1.5, 2, 3, 5, 10, 30] as const;
@@ -42,16 +35,13 @@ const alternatives = [1.5, 2, 3, 5, 10, 30] as const;
  * @returns 0 for no evidence; at least log(1/a) to reject at a
  */
 export function relativeLogEValue(strata: readonly Stratum[], tolerated: number): number {
-  if (strata.every(({ v1, v2 }) => v1 === 0 && v2 === 0)) return 0;
-  return logMeanExp(
-    alternatives.map((ratio) => {
-      let sum = 0;
-      for (const { percentage, v1, v2 } of strata) {
-        if (v1 === 0 && v2 === 0) continue;
-        const factors = logFactors(percentage, ratio, tolerated);
-        sum += v2 * factors.v2 + v1 * factors.v1;
-      }
-      return sum;
-    }),
-  );
+  let factorsAt = factorsByTolerated.get(tolerated);
+  if (factorsAt === undefined) {
+    factorsAt = logFactorsOf(alternatives.map((ratio) => [ratio, tolerated]));
+    factorsByTolerated.set(tolerated, factorsAt);
+  }
+  const logarithms = logRatios(strata, factorsAt);
+  return logarithms === undefined ? 0 : logMeanExp(logarithms);
 }
+
+const factorsByTolerated = new Map<number, (percentage: number) => LogFactors>();

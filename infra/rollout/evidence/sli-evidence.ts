@@ -2,8 +2,9 @@ import { absoluteLogEValue, toleratedShare } from "./absolute-test.ts";
 import { controlledPercentages, countsAt } from "./counts.ts";
 import type { Counts } from "./counts.ts";
 import { smallestHarmExcluded } from "./harm-excluded.ts";
+import type { Stratum } from "./likelihood.ts";
 import { relativeLogEValue } from "./relative-test.ts";
-import type { Stratum } from "./relative-test.ts";
+
 import { rateRatio } from "./request-ratio.ts";
 import type { Sli } from "./slis.ts";
 
