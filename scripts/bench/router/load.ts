@@ -11,6 +11,8 @@ import { requests, type LoadPlan, type LoadReport } from "./load-plan.ts";
 
 /** More are not opened: whoever does not answer for so long fails. */
 const maximumConnections = 512;
+/** What is due for longer is not sent any more. */
+const catchUpSeconds = 0.02;
 /** Longest wait for the answers that are open at the end, milliseconds. */
 const patience = 10_000;
 
@@ -92,6 +94,8 @@ function pace(rate: number): () => void {
   let due = 0;
   const timer = setInterval(() => {
     const now = Math.floor(((performance.now() - begin) / 1000) * rate);
+    // Where this process itself was held up, what it could not send is left out: at once it would be a burst.
+    due = Math.max(due, now - Math.ceil(rate * catchUpSeconds));
     for (; due < now; due++) {
       const connection = idle.pop() ?? (opened < maximumConnections ? new Connection() : undefined);
       if (connection) connection.send();
