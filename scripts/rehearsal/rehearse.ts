@@ -2,10 +2,13 @@ import type { EngineInventory } from "../local/engine.ts";
 import type { Environment } from "../local/environment.ts";
 import type { Progress } from "../local/progress.ts";
 import { AdminDatabase } from "./admin-database.ts";
+import { checkConformance } from "./conformance-check.ts";
 import { clusterObjects } from "./leftovers.ts";
 import type { LoadShape } from "./load-plan.ts";
-import { evaluate, minimumRequests, type RehearsalResult } from "./result.ts";
+import { minimumRequests } from "./failures.ts";
+import { evaluate, type RehearsalResult } from "./result.ts";
 import { RunningStack } from "./running-stack.ts";
+import type { StackCommands } from "./stack-commands.ts";
 import { setUpStack, stackDatabase } from "./stack-set-up.ts";
 import { walkStages } from "./walk.ts";
 
@@ -46,10 +49,13 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalResu
     const walk = await walkStages({
       stack,
       progress,
+      environment,
+      brakeToken: ready.brakeToken,
       startLoad: () => stack.startLoad(shape),
       holdSeconds,
       v2Image: images["pool-v2"],
     });
+    const podSecurityEnforced = await refusesPrivilegedPods(commands);
     const secondUp = await progress.step("pulumi up twice more", async () => {
       await commands.up();
       return await commands.up({ mayFail: true, args: ["--expect-no-changes"] });
@@ -64,6 +70,10 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalResu
         return await stack.verifyPrograms();
       },
     );
+    const conformance = await progress.step("Both pools against the contract", async () => ({
+      v1: await checkConformance(commands, "v1"),
+      v2: await checkConformance(commands, "v2"),
+    }));
     await stack.end();
     stack.accounting.settle();
     const leftBehind = await progress.step("pulumi destroy", async () => {
@@ -82,6 +92,8 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalResu
       accounting: stack.accounting,
       unreadableLines: stack.unreadableLines,
       verification,
+      conformance,
+      podSecurityEnforced,
       secondUpChangedNothing: secondUp.code === 0,
       leftBehind,
       inventory: options.inventory,
@@ -95,4 +107,11 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalResu
     if (destroyed) await ready.cleanUp();
     else if (!keep) await progress.step("Remove what is left", () => ready.abandon());
   }
+}
+
+/** Whether the API server refuses a privileged pod in the stack's namespace; nothing is created. */
+async function refusesPrivilegedPods(commands: StackCommands): Promise<boolean> {
+  const probe = ["run", "privileged", "--image=none", "--privileged", "--dry-run=server"];
+  const { code, output } = await commands.kubectl(probe, { mayFail: true });
+  return code !== 0 && output.includes('violates PodSecurity "restricted');
 }

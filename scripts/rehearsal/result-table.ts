@@ -15,7 +15,7 @@ export function resultTable(result: RehearsalResult): string {
       stage.agrees ? "agree" : "DIFFER",
     ]),
   ];
-  const { brake, brokenImage, engine } = result;
+  const { entry, brake, directBrake, brokenImage, engine } = result;
   const providers = Object.entries(result.providers).map(
     ([name, { version, kind }]) => `${name} ${version} (${kind})`,
   );
@@ -30,11 +30,21 @@ export function resultTable(result: RehearsalResult): string {
       "sessions",
       `${result.sessionsLeftV2} left V2 on the way up, ${result.sessionsChangedSide} of ${result.sessionsCompared} changed side on the way back`,
     ],
+    [
+      "router out",
+      `${entry.loweredToDirect ? `all callers at V1 after ${entry.toDirectSeconds} s` : "callers did NOT reach V1 directly"}, ${entry.lostRequests} lost`,
+    ],
     ["brake", `0 % after ${brake.engageToZeroSeconds} s, released after ${brake.releaseSeconds} s`],
+    ["direct brake", `0 % after ${directBrake.engageToZeroSeconds} s without an API server`],
     [
       "broken V2 image",
       `up ${brokenImage.upFailed ? "failed" : "did not fail"}, traffic ${brokenImage.loweredToZero ? `at 0 % after ${brokenImage.toZeroSeconds} s` : "NOT lowered"}`,
     ],
+    ...Object.entries(result.conformance).map(([side, { passed, skipped, failed }]) => [
+      `contract, ${side}`,
+      `${passed} rules kept, ${failed.length} broken, ${skipped} not applicable`,
+    ]),
+    ["Pod Security", result.podSecurityEnforced ? "restricted, enforced" : "NOT enforced"],
     ["second up", result.secondUpChangedNothing ? "changed nothing" : "CHANGED SOMETHING"],
     ["left behind", result.leftBehind.join(", ") || "nothing"],
     ["engine", `pulumi ${engine.version}, Node language host ${engine.languageHost}`],

@@ -1,5 +1,8 @@
+import type { Side } from "../../infra/rollout/decision.ts";
 import type { EngineInventory } from "../local/engine.ts";
 import { compareVisits, sessionsThatLeftV2, type Accounting, type Totals } from "./accounting.ts";
+import type { ConformanceCheck } from "./conformance-check.ts";
+import { failuresOf } from "./failures.ts";
 import type { Verification } from "./records.ts";
 import { stageResult, type StageResult } from "./stage-result.ts";
 import type { Walk } from "./walk.ts";
@@ -27,7 +30,7 @@ export interface RehearsalResult {
   readonly fallbacks: number;
   /** Served by another side than decided, and no fallback. */
   readonly wronglyServed: number;
-  /** Answers without a readable `x-rollout`, or without a line in the decision log. */
+  /** Answers without a readable `x-rollout` or a line in the decision log, while the router was in the path. */
   readonly unexplainedAnswers: number;
   /** Lines of the decision log that nobody can read. */
   readonly unreadableLines: number;
@@ -42,17 +45,35 @@ export interface RehearsalResult {
   /** Sessions that both ways have seen at the same percentage. */
   readonly sessionsCompared: number;
   readonly stages: readonly StageResult[];
+  /** The router taken out of the callers' path before any session was on V2. */
+  readonly entry: {
+    /** Callers reached V1 directly, all of them, and no request was lost by that or by the way back. */
+    readonly loweredToDirect: boolean;
+    readonly lostRequests: number;
+    /** From the start of the `up` until the last request that went through the router. */
+    readonly toDirectSeconds: number;
+    /** Requests that reached V1 directly while they were to. */
+    readonly directRequests: number;
+  };
   readonly brake: {
     readonly engageToZeroSeconds: number;
     readonly releaseSeconds: number;
     /** Requests decided for V2 while every router applied 0 %. */
     readonly requestsOnV2: number;
   };
+  readonly directBrake: {
+    readonly apiServerDown: boolean;
+    readonly engageToZeroSeconds: number;
+  };
   readonly brokenImage: {
     readonly loweredToZero: boolean;
     readonly upFailed: boolean;
     readonly toZeroSeconds: number;
   };
+  /** What a pod of each pool keeps and breaks of the pool contract. */
+  readonly conformance: Readonly<Record<Side, ConformanceCheck>>;
+  /** The API server refused a privileged pod in the stack's namespace. */
+  readonly podSecurityEnforced: boolean;
   /** The last `up` of two in a row changed nothing. */
   readonly secondUpChangedNothing: boolean;
   /** What `destroy` left behind. */
@@ -73,18 +94,12 @@ export interface RehearsalFindings {
   readonly accounting: Accounting;
   readonly unreadableLines: number;
   readonly verification: Verification;
+  readonly conformance: Readonly<Record<Side, ConformanceCheck>>;
+  readonly podSecurityEnforced: boolean;
   readonly secondUpChangedNothing: boolean;
   readonly leftBehind: readonly string[];
   readonly inventory: EngineInventory;
 }
-
-/** Fewest requests that prove something. */
-export const minimumRequests = 50_000;
-
-/** From the stage `p5` on, an `up` and its convergence must be this quick, seconds. */
-const upLimitSeconds = 10;
-const convergenceLimitSeconds = 3;
-const brakeLimitSeconds = 3;
 
 /** Evaluates what was found; `passed` only if all of it holds. */
 export function evaluate(findings: RehearsalFindings): RehearsalResult {
@@ -103,10 +118,15 @@ export function evaluate(findings: RehearsalFindings): RehearsalResult {
     programsLost: programsLost(totals, verification),
     ...moves,
     stages,
+    entry: entryFigures(walk, totals),
     brake: {
       engageToZeroSeconds: round(walk.brake.engageToZeroSeconds),
       releaseSeconds: round(walk.brake.releaseSeconds),
       requestsOnV2: braked.requests.v2,
+    },
+    directBrake: {
+      apiServerDown: walk.directBrake.apiServerDown,
+      engageToZeroSeconds: round(walk.directBrake.engageToZeroSeconds),
     },
     brokenImage: {
       loweredToZero:
@@ -114,6 +134,8 @@ export function evaluate(findings: RehearsalFindings): RehearsalResult {
       upFailed: walk.brokenImage.upFailed,
       toZeroSeconds: round(walk.brokenImage.toZeroSeconds),
     },
+    conformance: findings.conformance,
+    podSecurityEnforced: findings.podSecurityEnforced,
     secondUpChangedNothing: findings.secondUpChangedNothing,
     leftBehind: findings.leftBehind,
     engine: { ...engine, languageHost },
@@ -121,14 +143,11 @@ export function evaluate(findings: RehearsalFindings): RehearsalResult {
     examples: totals.examples,
   };
   const failures = [
-    ...failuresOfRequests(result),
-    ...failuresOfStages(result),
+    ...failuresOf(result),
     ...(braked.requests.v1 > 0 ? [] : ["no request was seen while the brake was engaged"]),
   ];
   return { passed: failures.length === 0, failures, ...result };
 }
-
-type Checked = Omit<RehearsalResult, "passed" | "failures">;
 
 function requestFigures(totals: Totals) {
   const { outcomes, verdicts } = totals;
@@ -141,7 +160,16 @@ function requestFigures(totals: Totals) {
     mispredictedDecisions: totals.mispredicted,
     fallbacks: totals.fallbacks,
     wronglyServed: totals.wronglyServed,
-    unexplainedAnswers: totals.withoutLine + totals.withoutRollout,
+    unexplainedAnswers: totals.withoutLine + totals.withoutRollout + totals.entry.directWhileInline,
+  };
+}
+
+function entryFigures({ entry }: Walk, { entry: { direct, routedWhileBeside } }: Totals) {
+  return {
+    loweredToDirect: direct > 0 && routedWhileBeside === 0,
+    lostRequests: entry.lostRequests,
+    toDirectSeconds: round(entry.toDirectSeconds),
+    directRequests: direct,
   };
 }
 
@@ -173,66 +201,6 @@ function evaluateStages({ stays, rising }: Walk, accounting: Accounting) {
     sessionsCompared,
     sessionsChangedSide,
   };
-}
-
-function failuresOfRequests(result: Checked): string[] {
-  const mustBeZero: [number, string][] = [
-    [result.lostRequests, "requests were lost"],
-    [result.failedRequests, "requests failed although no pool was told to fail"],
-    [result.unexpectedAnswers, "answers were not what the request deserved"],
-    [result.mispredictedDecisions, "decisions differ from the predictor"],
-    [result.wronglyServed, "requests were served by another side than decided, without fallback"],
-    [result.unexplainedAnswers, "answers have no x-rollout or no line in the decision log"],
-    [result.unreadableLines, "lines of the decision log cannot be read"],
-    [result.programsLost, "programs were lost or came back"],
-    [result.sessionsLeftV2, "sessions left V2 on the way up"],
-    [result.sessionsChangedSide, "sessions were on another side on the way back"],
-    [result.brake.requestsOnV2, "requests were decided for V2 at an applied 0 %"],
-    [result.leftBehind.length, `objects were left behind: ${result.leftBehind.join(", ")}`],
-  ];
-  const failures = mustBeZero
-    .filter(([count]) => count > 0)
-    .map(([count, what]) => `${count} ${what}`);
-  if (result.requests < minimumRequests) {
-    failures.push(`only ${result.requests} requests were made: ${minimumRequests} prove something`);
-  }
-  if (result.programs === 0) failures.push("no program was there to look for at the end");
-  if (result.sessionsCompared === 0) failures.push("no session was seen on both ways");
-  return failures;
-}
-
-function failuresOfStages(result: Checked): string[] {
-  const failures: string[] = [];
-  let fromP5 = false;
-  for (const stage of result.stages) {
-    const name = `stage ${stage.stage} (${stage.commandedPercent} % commanded)`;
-    if (!stage.agrees) {
-      failures.push(
-        `${name}: ${stage.appliedPercent ?? "different percentages"} applied, ` +
-          `${stage.observedSessionsPercent} % of ${stage.sessions} sessions observed`,
-      );
-    }
-    fromP5 ||= stage.stage === "p5";
-    if (fromP5 && stage.upSeconds >= upLimitSeconds) {
-      failures.push(`${name}: up took ${stage.upSeconds} s, limit ${upLimitSeconds} s`);
-    }
-    if (fromP5 && !(stage.convergenceSeconds < convergenceLimitSeconds)) {
-      failures.push(
-        `${name}: applied ${stage.convergenceSeconds} s after the write, ` +
-          `limit ${convergenceLimitSeconds} s`,
-      );
-    }
-  }
-  if (result.brake.engageToZeroSeconds >= brakeLimitSeconds) {
-    failures.push(
-      `the brake took ${result.brake.engageToZeroSeconds} s, limit ${brakeLimitSeconds} s`,
-    );
-  }
-  const { loweredToZero, upFailed } = result.brokenImage;
-  if (!loweredToZero) failures.push("the traffic was not lowered to 0 while V2's image was broken");
-  if (!upFailed) failures.push("an up with a broken image did not fail");
-  if (!result.secondUpChangedNothing) failures.push("the second of two ups changed something");
-  return failures;
 }
 
 function round(seconds: number): number {

@@ -62,10 +62,10 @@ export class RunningStack {
     return this.#unreadableLines;
   }
 
-  /** Starts a load through the router's Service, and new accounts for it. */
+  /** Starts a load on the callers' Service, and new accounts for it. */
   async startLoad(shape: LoadShape, repeats = 0): Promise<void> {
     const jsonPath = "jsonpath=http://{.spec.clusterIP}:{.spec.ports[0].port}";
-    const service = ["get", "service", objectNames.router, "--output", jsonPath];
+    const service = ["get", "service", objectNames.pool, "--output", jsonPath];
     const { output } = await this.commands.kubectl(service);
     const settings: LoadSettings = {
       shape,

@@ -128,15 +128,15 @@ export class StackCommands {
     return result;
   }
 
-  /** One of this project's verbs, such as `brake`; secrets go into `variables`. */
+  /** One of this project's verbs, such as `conformance`; secrets go into `variables`. */
   async verb(
     name: string,
     args: readonly string[],
-    variables: Readonly<Record<string, string>> = {},
+    options: Partial<RunOptions> = {},
   ): Promise<CommandResult> {
     const script = join(this.place.directory, "scripts", `${name}.ts`);
     const command = [process.execPath, script, ...args];
-    return await this.#run(command, { mayFail: false, input: "", variables });
+    return await this.#run(command, { mayFail: false, input: "", ...options });
   }
 
   /** One of this project's verbs on this stack. */

@@ -19,6 +19,8 @@ export interface ReadyStack {
   readonly commands: StackCommands;
   /** Token of the router agents' interface. */
   readonly agentToken: string;
+  /** Token of the direct brake. */
+  readonly brakeToken: string;
   /** Removes what `pulumi destroy` leaves to others: the pools' own database and the work directory. */
   cleanUp(): Promise<void>;
   /** Removes everything by force, for a stack that is not destroyed any more. */
@@ -55,6 +57,7 @@ export async function setUpStack(setUp: StackSetUp): Promise<ReadyStack> {
   const password = randomBytes(16).toString("hex");
   const databaseUrl = await database.createPoolDatabase(poolDatabase(stack), password);
   const agentToken = randomBytes(24).toString("hex");
+  const brakeToken = randomBytes(24).toString("hex");
   const { host, port, user } = environment.postgres;
 
   await commands.init();
@@ -75,11 +78,13 @@ export async function setUpStack(setUp: StackSetUp): Promise<ReadyStack> {
     "database.admin.user": user,
   });
   await commands.setSecret("router.agentToken", agentToken);
+  await commands.setSecret("router.brakeToken", brakeToken);
   await commands.setSecret("pool.settings.DATABASE_URL", databaseUrl);
   await commands.setSecret("database.admin.password", database.password);
   return {
     commands,
     agentToken,
+    brakeToken,
     async cleanUp() {
       removeWorkDirectory(directory);
       await database.dropPoolDatabase(poolDatabase(stack));

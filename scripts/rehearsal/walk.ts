@@ -1,4 +1,7 @@
+import type { Environment } from "../local/environment.ts";
 import type { Progress } from "../local/progress.ts";
+import { brakeDirectly, type DirectBrakeTrial } from "./direct-brake.ts";
+import { enterAndLeave, type EntryTrial } from "./entry-trial.ts";
 import type { EnteredStage, RunningStack } from "./running-stack.ts";
 import type { StageStay } from "./stage-result.ts";
 
@@ -8,7 +11,9 @@ export interface Walk {
   readonly stays: readonly StageStay[];
   /** How many of the stays, from the first, belong to the way up. */
   readonly rising: number;
+  readonly entry: EntryTrial;
   readonly brake: BrakeTrial;
+  readonly directBrake: DirectBrakeTrial;
   readonly brokenImage: BrokenImageTrial;
 }
 
@@ -38,6 +43,9 @@ interface BrokenImageTrial {
 export interface WalkOptions {
   readonly stack: RunningStack;
   readonly progress: Progress;
+  readonly environment: Environment;
+  /** Token of the direct brake. */
+  readonly brakeToken: string;
   /** Starts the load, once the first stage is up. */
   readonly startLoad: () => Promise<void>;
   /** Seconds of load at each stage, after every replica applies it. */
@@ -54,12 +62,21 @@ const brakeHoldSeconds = 3;
 
 /** Moves the traffic from V1 to V2 and back, stage by stage, under load. */
 export async function walkStages(options: WalkOptions): Promise<Walk> {
-  const { stack } = options;
-  const stays = [await visit(options, "baseline", options.startLoad)];
+  const { stack, progress } = options;
+  const baseline = await progress.step("Stage baseline, the router beside the path", async () => {
+    await stack.commands.setConfig({ "router.entry": "beside" });
+    return await stack.enter("baseline");
+  });
+  await options.startLoad();
+  const entry = await enterAndLeave(options);
+  const stays = [
+    await progress.step("Stage baseline, the router in the path", () => stay(options, baseline)),
+  ];
   for (const stage of ["shadow", "p5", "p10", "p25", "p50"]) {
     stays.push(await visit(options, stage));
   }
   const brake = await pullAndReleaseBrake(options);
+  const directBrake = await brakeDirectly(options);
   for (const stage of ["p75", "p100"]) stays.push(await visit(options, stage));
   const rising = stays.length;
 
@@ -67,22 +84,24 @@ export async function walkStages(options: WalkOptions): Promise<Walk> {
   const brokenImage = await breakImage(options);
   await stack.commands.setConfig({ "v2.image": options.v2Image });
   for (const stage of ["p25", "shadow"]) stays.push(await visit(options, stage));
-  return { stays, rising, brake, brokenImage };
+  return { stays, rising, entry, brake, directBrake, brokenImage };
 }
 
-async function visit(
-  { stack, progress, holdSeconds }: WalkOptions,
-  stage: string,
-  beforeHold?: () => Promise<void>,
-): Promise<StageStay> {
-  return await progress.step(`Stage ${stage}`, async (detail) => {
+async function visit(options: WalkOptions, stage: string): Promise<StageStay> {
+  return await options.progress.step(`Stage ${stage}`, async (detail) => {
     detail("pulumi config set stage, pulumi up");
-    const entered = await stack.enter(stage);
-    await beforeHold?.();
-    detail(`${describe(entered)}; ${holdSeconds} s of load`);
-    await stack.hold(holdSeconds);
-    return stack.leave(entered);
+    const entered = await options.stack.enter(stage);
+    detail(`${describe(entered)}; ${options.holdSeconds} s of load`);
+    return await stay(options, entered);
   });
+}
+
+async function stay(
+  { stack, holdSeconds }: WalkOptions,
+  entered: EnteredStage,
+): Promise<StageStay> {
+  await stack.hold(holdSeconds);
+  return stack.leave(entered);
 }
 
 async function pullAndReleaseBrake({ stack, progress }: WalkOptions): Promise<BrakeTrial> {
@@ -91,13 +110,13 @@ async function pullAndReleaseBrake({ stack, progress }: WalkOptions): Promise<Br
     const { percentage = 0, resourceVersion = "" } = observed.rollout ?? {};
     detail("npm run brake");
     const pulledAt = Date.now();
-    await commands.verb("brake", ["--reason", "rehearsal: brake"]);
+    await commands.stackVerb("brake", ["--reason", "rehearsal: brake"]);
     const zeroAt = await observed.until("every router to brake", 10, () => observed.brakedSince());
     detail("0 % applied");
     await stack.hold(brakeHoldSeconds);
     detail("npm run release");
     const releasedAt = Date.now();
-    await commands.verb("release", ["--reason", "rehearsal: release", "--yes"]);
+    await commands.stackVerb("release", ["--reason", "rehearsal: release", "--yes"]);
     const backAt = await observed.until(`every router to apply ${percentage} % again`, 10, () =>
       observed.convergedSince(percentage),
     );

@@ -1,124 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { DecisionLine } from "../../infra/rollout/decision-log.ts";
-import { predictSide } from "../../infra/rollout/decision.ts";
 import { Accounting } from "../../scripts/rehearsal/accounting.ts";
-import type { RequestRecord } from "../../scripts/rehearsal/records.ts";
 import { resultTable } from "../../scripts/rehearsal/result-table.ts";
-import {
-  evaluate,
-  minimumRequests,
-  type RehearsalFindings,
-} from "../../scripts/rehearsal/result.ts";
-import type { StageStay } from "../../scripts/rehearsal/stage-result.ts";
-
-const ladder: readonly [string, number][] = [
-  ["baseline", 0],
-  ["p5", 5],
-  ["p50", 50],
-  ["p100", 100],
-  ["p50", 50],
-];
-
-/** Requests of so many sessions under one write of `rollout`, decided and served as predicted. */
-function addVisit(
-  accounting: Accounting,
-  resourceVersion: string,
-  percentage: number,
-  change: (record: RequestRecord, line: DecisionLine) => void = () => undefined,
-  count = 400,
-): void {
-  for (let number = 0; number < count; number++) {
-    const sessionId = `session-${number}`;
-    const requestId = `${resourceVersion}-${percentage}-${number}`;
-    const { side } = predictSide({ sessionId, requestId, percentage });
-    const revision = `r${resourceVersion}.1`;
-    const record = {
-      type: "request",
-      requestId,
-      sessionId,
-      operation: "list",
-      keyed: false,
-      intendedAt: 0,
-      durationMs: 1,
-      status: 200,
-      rollout: `${revision};${percentage}`,
-      pool: side,
-      repeats: 0,
-      verdict: "expected",
-    } satisfies RequestRecord;
-    const line = {
-      requestId,
-      sessionId,
-      decided: side,
-      served: side,
-      fallback: false,
-      override: undefined,
-      revision,
-      percentage,
-      hashed: "session",
-      retryClass: "safe",
-      attempts: 1,
-      status: 200,
-      flags: "",
-      startTime: 0,
-      durationMs: 1,
-    } satisfies DecisionLine;
-    change(record, line);
-    accounting.addRequest(record);
-    accounting.addLine(line);
-  }
-}
-
-function findings(): RehearsalFindings & { accounting: Accounting; stays: StageStay[] } {
-  const accounting = new Accounting();
-  const stays = ladder.map(([stage, percentage], index) => {
-    addVisit(accounting, `10${index}`, percentage);
-    return {
-      stage,
-      commandedPercent: percentage,
-      appliedPercent: percentage,
-      upSeconds: 4,
-      convergenceSeconds: 1,
-      resourceVersion: `10${index}`,
-    };
-  });
-  addVisit(accounting, "102", 0); // braked
-  addVisit(accounting, "200", 0); // lowered with a broken image
-  addVisit(accounting, "0", 0, undefined, minimumRequests);
-  return {
-    startedAt: new Date(0),
-    durationSeconds: 300,
-    walk: {
-      stays,
-      rising: 4,
-      brake: { engageToZeroSeconds: 1, releaseSeconds: 1, resourceVersion: "102" },
-      brokenImage: {
-        upFailed: true,
-        appliedZero: true,
-        toZeroSeconds: 2,
-        resourceVersion: "200",
-      },
-    },
-    accounting,
-    stays,
-    unreadableLines: 0,
-    verification: {
-      type: "verification",
-      sessions: 1,
-      programs: 1,
-      notListed: [],
-      notExecutable: [],
-      reappeared: [],
-    },
-    secondUpChangedNothing: true,
-    leftBehind: [],
-    inventory: {
-      engine: { version: "v3.0.0", source: "build" },
-      languageHost: "stand-in",
-      providers: { kubernetes: { version: "4.0.0", kind: "official" } },
-    },
-  };
-}
+import { evaluate } from "../../scripts/rehearsal/result.ts";
+import { addVisit, direct, findings, ladder } from "./findings.ts";
 
 describe("the result of a rehearsal", () => {
   it("passes when everything holds", () => {
@@ -245,6 +129,38 @@ describe("the result of a rehearsal", () => {
       /decided for V2 at an applied 0 %/,
     ],
     [
+      "a request passes the router by",
+      ({ accounting }) => accounting.addRequest(direct(1)),
+      /^1 answers have no/,
+    ],
+    [
+      "a request goes through the router while it stands beside",
+      ({ accounting }) =>
+        addVisit(
+          accounting,
+          "0",
+          0,
+          (record) => Object.assign(record, { requestId: "late", intendedAt: -1 }),
+          1,
+        ),
+      /did not reach V1 directly/,
+    ],
+    [
+      "a change of entry loses requests",
+      ({ walk }) => Object.assign(walk.entry, { lostRequests: 2 }),
+      /^2 requests were lost by a change of entry$/,
+    ],
+    [
+      "the direct brake is slow",
+      ({ walk }) => Object.assign(walk.directBrake, { engageToZeroSeconds: Infinity }),
+      /direct brake took/,
+    ],
+    [
+      "an API server helps the direct brake",
+      ({ walk }) => Object.assign(walk.directBrake, { apiServerDown: false }),
+      /an API server ran/,
+    ],
+    [
       "the broken image keeps the traffic up",
       ({ walk }) => Object.assign(walk.brokenImage, { appliedZero: false }),
       /not lowered to 0/,
@@ -253,6 +169,24 @@ describe("the result of a rehearsal", () => {
       "the broken image goes unnoticed",
       ({ walk }) => Object.assign(walk.brokenImage, { upFailed: false }),
       /did not fail/,
+    ],
+    [
+      "a pool breaks a rule of the contract",
+      (found) =>
+        Object.assign(found.conformance, {
+          v2: { passed: 41, skipped: 0, failed: ["drain: cut"] },
+        }),
+      /^pool v2 breaks the contract, drain: cut$/,
+    ],
+    [
+      "no rule could be checked",
+      (found) => Object.assign(found.conformance, { v1: { passed: 0, skipped: 42, failed: [] } }),
+      /^no rule of the contract could be checked on pool v1$/,
+    ],
+    [
+      "a privileged pod is accepted",
+      (found) => Object.assign(found, { podSecurityEnforced: false }),
+      /privileged pod/,
     ],
     [
       "up is not idempotent",
