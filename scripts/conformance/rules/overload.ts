@@ -50,7 +50,7 @@ export const overloadRules: readonly Rule[] = [
     async check(target) {
       const session = new Session(target);
       await session.given("p");
-      await withFaults(target, { latency_ms: 500 }, async () => {
+      await withFaults(target, { latency_ms: 2000 }, async () => {
         const { all } = await workersOf(target);
         const filling = Array.from({ length: all }, () => session.execute("p"));
         await whenAllBusy(target);
