@@ -2,7 +2,7 @@ import type { Sli } from "../../infra/rollout/evidence/slis.ts";
 import type { Traffic } from "./traffic.ts";
 
 /** What is wrong with V2, or with both sides. */
-export interface Fault {
+interface Fault {
   readonly sli: Sli;
   /** V2's chance of a bad request as a multiple of V1's; at most 1 as a chance. */
   readonly ratio: number;
@@ -11,7 +11,7 @@ export interface Fault {
 }
 
 /** Failures of both sides, `ratio` times as many, in the first minutes of each hour at some percentages. */
-export interface Outage {
+interface Outage {
   readonly ratio: number;
   readonly minutes: number;
   readonly percentages: readonly number[];

@@ -4,7 +4,7 @@ import type { CaseResult } from "./run-case.ts";
 import type { ScenarioResult } from "./scenarios.ts";
 
 /** A row of the power table. */
-export interface PowerRow {
+interface PowerRow {
   /** SLI that is worse on V2. */
   readonly fault: string;
   /** How many times as often. */
@@ -19,7 +19,7 @@ export interface PowerRow {
 }
 
 /** A number that the simulation has to keep. */
-export interface Goal {
+interface Goal {
   readonly goal: string;
   readonly measured: string;
   readonly met: boolean;

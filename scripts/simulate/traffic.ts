@@ -2,11 +2,8 @@ import type { Sli } from "../../infra/rollout/evidence/slis.ts";
 import { exponential, normal } from "./random.ts";
 import type { Random } from "./random.ts";
 
-/** Kinds of sessions, as to how unequal they are. */
-export const populations = ["alike", "unequal", "lognormal", "tenants"] as const;
-
 /** Kind of sessions: `unequal` = 2 % of them fail 20 % of their requests; `lognormal` = these with unequal request rates as well; `tenants` = these that stay for the whole migration. */
-export type Population = (typeof populations)[number];
+export type Population = "alike" | "unequal" | "lognormal" | "tenants";
 
 /** Traffic of a simulated migration. */
 export interface Traffic {

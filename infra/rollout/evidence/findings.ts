@@ -14,7 +14,7 @@ export type Action = (typeof actions)[number];
  * limit that the session evidence confirms, `alone, outside the bound` = a fixed limit or a test without a control,
  * `data` = the state of the data.
  */
-export type Basis = "bound" | "with evidence" | "alone, outside the bound" | "data";
+type Basis = "bound" | "with evidence" | "alone, outside the bound" | "data";
 
 /** One thing that an evaluation found. */
 export interface Finding {
@@ -31,7 +31,7 @@ export interface Finding {
 }
 
 /** All findings, the worst first; the order of those that came in does not matter. */
-export function sortFindings(findings: readonly Finding[]): readonly Finding[] {
+function sortFindings(findings: readonly Finding[]): readonly Finding[] {
   return [...findings].sort(
     (a, b) =>
       actions.indexOf(a.action) - actions.indexOf(b.action) ||
@@ -47,7 +47,7 @@ export function sortFindings(findings: readonly Finding[]): readonly Finding[] {
 export type VerdictKind = "rollback" | "hold" | "pass" | "unknown";
 
 /** State in one word, as the design series names it. */
-export type Severity = "healthy" | "warning" | "critical";
+type Severity = "healthy" | "warning" | "critical";
 
 /** What follows from all findings together: the worst one decides. */
 export interface Decision {

@@ -4,7 +4,7 @@ import type { Sli } from "./slis.ts";
 import type { SideWindow, Window } from "./windows.ts";
 
 /** What a fixed limit of the design series may do. */
-export type LimitKind =
+type LimitKind =
   /** Tells people. */
   | "alert"
   /** Rolls back together with session evidence of its SLI; without it holds and alerts. */

@@ -1,7 +1,7 @@
 import type { Counts } from "./counts.ts";
 
 /** What a router-agent's report says about its own completeness. */
-export interface RouterReport {
+interface RouterReport {
   /** Name of the pod. */
   readonly router: string;
   /** When the report was made, milliseconds since 1970. */

@@ -308,11 +308,11 @@ function numbers<Group extends Readonly<Record<string, NumberSetting>>>(
   group: Group,
   given: Readonly<Partial<Record<string, unknown>>> = {},
 ): Numbers<Group> {
-  return Object.fromEntries(
-    Object.entries(group).map(([name, setting]) => {
-      const fallback =
-        profile === "rehearsal" ? (setting.rehearsal ?? setting.default) : setting.default;
-      return [name, (given[name] as number | undefined) ?? fallback];
-    }),
-  ) as Numbers<Group>;
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(group)) {
+    const fallback =
+      profile === "rehearsal" ? (setting.rehearsal ?? setting.default) : setting.default;
+    values[name] = given[name] ?? fallback;
+  }
+  return values as Numbers<Group>;
 }

@@ -17,7 +17,7 @@ export interface TestResult {
 }
 
 /** Test of one stage. */
-export interface StageResult extends TestResult {
+interface StageResult extends TestResult {
   readonly percentage: number;
 }
 

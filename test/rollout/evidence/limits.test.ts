@@ -1,0 +1,162 @@
+import { describe, expect, it } from "vitest";
+
+import { evaluate } from "../../../infra/rollout/evidence/evaluate.ts";
+import type { EvaluationState, Verdict } from "../../../infra/rollout/evidence/evaluate.ts";
+import { excesses } from "../../../infra/rollout/evidence/limits.ts";
+import { memoryStart, sampleMemory } from "../../../infra/rollout/evidence/memory-growth.ts";
+import { settingsInForce } from "../../../infra/rollout/evidence/settings.ts";
+import type { SideWindow, Window } from "../../../infra/rollout/evidence/windows.ts";
+import { begin, row, settings, side } from "./sample-row.ts";
+
+const { thresholds } = settingsInForce("accelerated");
+
+const sideWindow = (changes: Partial<SideWindow> = {}): SideWindow => ({
+  requests: 1000,
+  failed: 5,
+  p99: 100,
+  ...changes,
+});
+const found = (v2: Partial<SideWindow>, v1: Partial<SideWindow> = {}, rest: Partial<Window> = {}) =>
+  excesses(
+    { v1: sideWindow(v1), v2: sideWindow(v2), workerFailures: null, figures: null, ...rest },
+    thresholds,
+  ).map(({ code }) => code);
+
+describe("fixed limits in a window", () => {
+  it.each<[string, string[], string[]]>([
+    ["nothing", found({}), []],
+    [
+      "failures over 5 % and over 3 times V1's",
+      found({ failed: 51 }),
+      ["alert-error-rate", "limit-error-ratio", "alert-degradation"],
+    ],
+    [
+      "failures over 10 % of both",
+      found({ failed: 101 }, { failed: 100 }),
+      ["limit-error-rate", "alert-error-rate"],
+    ],
+    ["failures too few to matter", found({ failed: 9 }, { failed: 1 }), []],
+    ["too few requests", found({ requests: 199, failed: 100 }), []],
+    ["too few requests of V1", found({ failed: 40 }, { requests: 199 }), []],
+    [
+      "p99 over 2 times V1's",
+      found({ p99: 201 }, { p99: 100 }),
+      ["alert-p99", "limit-p99-ratio", "alert-degradation"],
+    ],
+    ["p99 little longer", found({ p99: 40 }, { p99: 10 }), []],
+    ["p99 unknown", found({ p99: null }), []],
+    [
+      "CPU and memory",
+      found({}, {}, { figures: { cpuPercent: 81, memoryPercent: 91 } }),
+      ["alert-cpu", "alert-memory"],
+    ],
+    [
+      "failing workers",
+      found({}, {}, { figures: { workers: 29 }, workerFailures: 3 }),
+      ["limit-worker-failures"],
+    ],
+    ["a tenth of the workers", found({}, {}, { figures: { workers: 30 }, workerFailures: 3 }), []],
+    [
+      "two failures of few workers",
+      found({}, {}, { figures: { workers: 2 }, workerFailures: 2 }),
+      [],
+    ],
+  ])("finds %s", (_, is, expected) => {
+    expect(is).toEqual(expected);
+  });
+
+  it("computes the degradation of the design series", () => {
+    const [degraded] = excesses(
+      {
+        v1: sideWindow({ failed: 10, p99: 95 }),
+        v2: sideWindow({ failed: 20, p99: 146 }),
+        workerFailures: null,
+        figures: null,
+      },
+      thresholds,
+    );
+    // (53.7 + 100) / 2
+    expect(degraded?.text).toContain("degraded by 77,");
+  });
+});
+
+describe("fixed limits over windows", () => {
+  /** Feeds a minute a row; V2 fails `share` of 300 requests a minute, in `sessions` sessions a minute. */
+  function minutes(percentage: number, count: number, badSessions: number): Verdict[] {
+    let state: EvaluationState | undefined;
+    return Array.from({ length: count }, (_, minute) => {
+      const at = begin + minute * 60_000;
+      const v2 = side(150 * minute, { failed: badSessions * minute });
+      const bad = { ...v2.bad, failed: { ...v2.bad.failed, requests: 40 * minute } };
+      const v1 = percentage === 100 ? side(0) : side(450 * minute);
+      const result = evaluate(state, row(percentage, v1, { ...v2, bad }, { at }), settings);
+      ({ state } = result);
+      return result.verdict;
+    });
+  }
+  const limit = (verdict: Verdict | undefined) =>
+    verdict?.findings.find(({ code }) => code === "limit-error-rate");
+
+  it("need three windows in a row, and hold without session evidence", () => {
+    const verdicts = minutes(25, 5, 0);
+    expect(verdicts.map((verdict) => limit(verdict)?.action)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      "hold",
+      "hold",
+    ]);
+    expect(limit(verdicts[3])).toMatchObject({ basis: "with evidence", page: true });
+  });
+
+  it("roll back with it", () => {
+    expect(limit(minutes(25, 5, 2).at(-1))).toMatchObject({ action: "rollback" });
+  });
+
+  it("act alone at 100 %, outside the bound", () => {
+    expect(limit(minutes(100, 5, 0).at(-1))).toMatchObject({
+      action: "rollback",
+      basis: "alone, outside the bound",
+    });
+  });
+});
+
+describe("growth of memory", () => {
+  const mebibyte = 1024 * 1024;
+  const judged = (bytes: (minute: number) => number, percentageAt: (minute: number) => number) => {
+    const at = (minute: number) =>
+      row(percentageAt(minute), side(1), side(1), {
+        at: begin + minute * 60_000,
+        pool: { at: begin + minute * 60_000, figures: { memoryBytesPerPod: bytes(minute) } },
+      });
+    let state = memoryStart(at(0));
+    const streaks = [];
+    for (let minute = 1; minute < 120; minute += 1) {
+      state = sampleMemory(state, at(minute), thresholds);
+      streaks.push(state.streak);
+    }
+    return Math.max(...streaks);
+  };
+  const noise = (minute: number) => ((minute * 7) % 11) * mebibyte;
+  const leak = (minute: number) => (200 + minute) * mebibyte + noise(minute);
+
+  it("is found when it lasts", () => {
+    expect(judged(leak, () => 25)).toBeGreaterThan(3);
+  });
+
+  it("is not found in noise, below the floor, nor while the share changes", () => {
+    expect(
+      judged(
+        (minute) => 200 * mebibyte + noise(minute),
+        () => 25,
+      ),
+    ).toBe(0);
+    expect(
+      judged(
+        (minute) => leak(minute) / 10,
+        () => 25,
+      ),
+    ).toBe(0);
+    expect(judged(leak, (minute) => 5 * (1 + Math.floor(minute / 40)))).toBe(0);
+  });
+});
