@@ -29,7 +29,7 @@ export interface Measured {
 }
 
 /** A goal and whether it is met. */
-export interface Goal {
+interface Goal {
   readonly what: string;
   readonly goal: string;
   readonly measured: string;
@@ -45,7 +45,7 @@ export interface BenchResult extends Measured {
 }
 
 /** Limits that the program is to keep. */
-export const goals = {
+const goals = {
   /** Router to plain Envoy. */
   leastThroughputRatio: 0.95,
   mostCpuRatio: 1.05,

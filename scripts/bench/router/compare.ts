@@ -53,7 +53,7 @@ export interface AgentFigures {
 }
 
 /** Smallest share of its core at which Envoy counts as the limit. */
-export const limitShare = 0.95;
+const limitShare = 0.95;
 
 const connections = 32;
 const warmUpSeconds = 1;

@@ -9,13 +9,13 @@ import type { RouterSettings } from "../../../infra/rollout/router-settings.ts";
 const extensions = "type.googleapis.com/envoy.extensions";
 
 /** Envoy's HTTP router as the only filter. */
-export const routerFilter: Json = {
+const routerFilter: Json = {
   name: "envoy.filters.http.router",
   typed_config: { "@type": `${extensions}.filters.http.router.v3.Router` },
 };
 
 /** A listener on 127.0.0.1 with an HTTP connection manager of Envoy's defaults. */
-export function httpListener(
+function httpListener(
   name: string,
   port: number,
   manager: { readonly [key: string]: Json },
@@ -45,7 +45,7 @@ export function httpListener(
  * The listener that a router without this project would have: Envoy's defaults, one route that splits at random by
  * the same weights between the plain clusters, and the same access log.
  */
-export function plainListener(
+function plainListener(
   settings: RouterSettings,
   files: RouterFiles,
   percentage: number,
@@ -80,7 +80,7 @@ export function plainListener(
 }
 
 /** The plain clusters of both pools, as the router has them. */
-export function plainClusters(settings: RouterSettings): readonly Json[] {
+function plainClusters(settings: RouterSettings): readonly Json[] {
   return clusterList(settings, "both").filter(({ name }) => name !== "worker-v2-then-v1");
 }
 
