@@ -46,7 +46,7 @@ export async function measureBrake(
     while (figures.length < repetitions) {
       detail(`${figures.length + 1} of ${repetitions}`);
       figures.push(await engage(stack, `measurement ${figures.length + 1}`, replicas));
-      await stack.commands.stackVerb("release", ["--reason", "measured"]);
+      await stack.commands.stackVerb("release", ["--yes", "--reason", "measured"]);
     }
   });
   const times = spread(figures.map(({ seconds }) => seconds));

@@ -60,14 +60,14 @@ export interface UpdateParts {
 }
 
 /** A moment or a stretch of an update, seconds since its begin. */
-export interface TimelineEntry {
+interface TimelineEntry {
   readonly what: string;
   readonly beginSeconds: number;
   readonly endSeconds: number;
 }
 
 /** Calls of one method of a provider. */
-export interface CallCount {
+interface CallCount {
   readonly method: string;
   readonly calls: number;
   /** Sum over calls that may have been made side by side. */
