@@ -107,7 +107,11 @@ function withVariants(arms: Arms, ports: readonly number[]): Json {
 function calm(bootstrap: Json): Json {
   const cluster = ["static_resources", "clusters", "*"];
   const check = [...cluster, "health_checks", 0];
+  const protocol = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+  const connection = [...cluster, "typed_extension_protocol_options", protocol];
   const changes: [(string | number)[], Json][] = [
+    // A program that is counted is slow: its connections would be closed between two requests.
+    [[...connection, "common_http_protocol_options", "idle_timeout"], "600s"],
     [[...check, "interval"], "600s"],
     [[...check, "no_traffic_interval"], "600s"],
     [[...check, "timeout"], "60s"],
