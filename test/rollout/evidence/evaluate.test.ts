@@ -141,8 +141,13 @@ describe("verdict", () => {
   });
 
   it("needs a relative e-value for the absolute test while V1 serves", () => {
-    const verdict = judge(row(25, side(4500, { failed: 900 }), side(1500, { failed: 310 })));
-    expect(verdict.kind).toBe("pass");
+    const alone = judge(row(75, side(40), side(120, { failed: 12 })));
+    expect(alone.kind).toBe("hold");
+    expect(codes(alone, "hold")).toContain("evidence-absolute");
+    const both = judge(row(75, side(40), side(120, { failed: 24 })));
+    expect(codes(both, "rollback")).toEqual(["evidence-absolute"]);
+    const outage = judge(row(25, side(4500, { failed: 900 }), side(1500, { failed: 310 })));
+    expect(outage.kind).toBe("pass");
   });
 
   it("in the shadow stage waits for requests and for the threshold of slow", () => {
