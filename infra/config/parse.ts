@@ -50,7 +50,7 @@ export function parseConfig(
     if (name === "database" && isEmptyMap(value)) continue;
     const own = [...placeholderProblems([name], value), ...clearProblems(name, value, origin)];
     const seen = new Set(own.map(({ path }) => formatPath(path)));
-    const result = sections[name].safeParse(value);
+    const result = raw[name] === undefined ? parseAbsent(name) : sections[name].safeParse(value);
     const found = result.success ? [] : issueProblems(name, value, result.error.issues);
     problems.push(...own, ...found.filter(({ path }) => !seen.has(formatPath(path))));
     if (result.success && own.length === 0) parsed[name] = result.data;
@@ -58,6 +58,15 @@ export function parseConfig(
   problems.push(...ruleProblems(parsed as ParsedSections));
   if (problems.length > 0) throw new ConfigError(origin.stack, inOrder(problems));
   return assemble(parsed as Sections, origin.stack);
+}
+
+/** Sections that nothing is set under, parsed once: most configurations leave most of them out. */
+const absentSections = new Map<SectionName, z.ZodSafeParseResult<unknown>>();
+
+function parseAbsent(name: SectionName): z.ZodSafeParseResult<unknown> {
+  const result = absentSections.get(name) ?? sections[name].safeParse(decode(name, undefined));
+  absentSections.set(name, result);
+  return result;
 }
 
 /** In the order of the reference: what is unknown first, then key by key. */
@@ -108,15 +117,19 @@ function placeholderProblems(path: readonly PropertyKey[], value: unknown): read
   );
 }
 
+/** Paths of the values that must be secrets. */
+const secretPaths = configKeys
+  .filter(({ secret }) => secret === "required")
+  .map(({ path }) => path.split("."));
+
 function clearProblems(
   section: SectionName,
   value: unknown,
   { secretKeys, clearPaths = [] }: ConfigOrigin,
 ): readonly Problem[] {
-  return configKeys
-    .filter(({ path, secret }) => secret === "required" && path.startsWith(`${section}.`))
-    .map(({ path }) => path.split("."))
+  return secretPaths
     .filter((path) => {
+      if (path[0] !== section) return false;
       const held = valueAt(value, path.slice(1));
       if (held === undefined || held === null || held === "") return false;
       return !secretKeys.has(section) || clearPaths.includes(path.join("."));

@@ -5,7 +5,7 @@ import { stageNames, stageTable } from "../../infra/rollout/stages.ts";
 import type { Graph } from "../lib/graph.ts";
 import { differenceInWords, differenceText, graphText } from "../lib/graph-text.ts";
 import { filledConfig, placeholders, stackGraph, stackNames } from "./declared-stacks.ts";
-import type { Placeholder } from "./declared-stacks.ts";
+import type { Placeholder, StackName } from "./declared-stacks.ts";
 
 const stages = stageNames(stageTable("accelerated"));
 
@@ -15,16 +15,20 @@ const steps = [
   { name: "retire", stage: "retired", router: { retire: true } },
 ];
 
-const pool = (side: string) =>
-  ["Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount"]
+const pool = (side: string, size: readonly string[] = []) =>
+  ["Deployment", ...size, "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount"]
     .map((kind) => `${kind} pool-${side}`)
     .join(", ");
+
+/** Of the two, only prod sets `v2.replicas.max`. */
+const sizeOfV2 = { dev: [], prod: ["HorizontalPodAutoscaler"] } as const;
+
 const share = (from: number, to: number) =>
   `ConfigMap rollout: data.percentage ${from} → ${to}, data.stage p${from} → p${to}; nothing else`;
 
-/** What changes from one step to the next, the same in both stacks. */
-const changes = [
-  `new: ${pool("v2")}; ConfigMap rollout: data.stage baseline → shadow; nothing else`,
+/** What changes from one step to the next. */
+const changesOf = (stack: StackName) => [
+  `new: ${pool("v2", sizeOfV2[stack])}; ConfigMap rollout: data.stage baseline → shadow; nothing else`,
   "ConfigMap rollout: data.percentage 0 → 5, data.stage shadow → p5; nothing else",
   share(5, 10),
   share(10, 25),
@@ -60,7 +64,7 @@ describe.each(stackNames)("stack %s", (stack) => {
 
   it("changes from stage to stage by what these words say, and by nothing else", () => {
     const words = graphs.slice(1).map((graph, index) => differenceInWords(graphs[index] as Graph, graph));
-    expect(words).toEqual(changes);
+    expect(words).toEqual(changesOf(stack));
   });
 
   it("enters the router and goes past it by one selector, and by the percentage where there is one", async () => {

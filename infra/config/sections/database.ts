@@ -48,18 +48,20 @@ export const databaseSections = {
     rds: z
       .strictObject({
         instanceClass: key(z.string().regex(/^db\.[a-z0-9]+\.[a-z0-9]+$/), {
-          description: "Class of the RDS instance that the stack creates.",
+          description:
+            "Class of the RDS instance that the stack creates; this version cannot do it yet.",
           absent: "no instance",
           allowed: "a class such as db.t4g.medium",
           example: "db.t4g.medium",
         }),
         storageGibibytes: key(integer(20, 65_536).default(20), {
-          description: "Storage of that instance.",
+          description: "Storage of that instance, in GiB; this version cannot create it yet.",
           allowed: "an integer from 20 to 65536",
           example: "20",
         }),
         multiZone: key(boolean().default(true), {
-          description: "Whether that instance has a standby in another zone.",
+          description:
+            "Whether that instance has a standby in another zone; this version cannot create it yet.",
           allowed: onOff,
           example: "true",
         }),

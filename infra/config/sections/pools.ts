@@ -128,14 +128,14 @@ export const poolSections = {
     adopt: z
       .strictObject({
         namespace: key(label(), {
-          description: "Namespace of the V1 that runs already.",
+          description: "Namespace of the V1 that runs already; this version cannot adopt it yet.",
           absent: "not adopted",
           allowed: labelAllowed,
           example: "default",
         }),
         deployment: key(label(), {
           description:
-            "Deployment of the V1 that runs already; it becomes part of the stack as it is.",
+            "Deployment of the V1 that runs already, taken over as it is; this version cannot adopt it yet.",
           absent: "not adopted",
           allowed: labelAllowed,
           example: "pool",
