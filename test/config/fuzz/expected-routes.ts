@@ -30,11 +30,15 @@ export function routingFaults(
   const open = flags.poolV2Enabled && router.entry === "inline";
   expectThat(stage.name === (raw.stage ?? "baseline"), `stage ${stage.name} was not declared`);
   expectThat(percentage <= declared, `${percentage} % are more than the declared ${declared} %`);
-  expectThat(percentage === (open || retired ? declared : 0), `${percentage} % at ${stage.name}`);
+  expectThat(
+    percentage === (open || retired ? declared : 0),
+    `${percentage} % at ${stage.name}, entry ${router.entry}, poolV2Enabled ${flags.poolV2Enabled}`,
+  );
   expectThat(!router.retire || retired, `no router at ${stage.name}`);
   expectThat((config.v1 === undefined) === retired, `V1 at ${stage.name}`);
   expectThat((config.v2 === undefined) === (stage.name === "baseline"), `V2 at ${stage.name}`);
-  if (router.retire) return faults;
+  // The model refuses to make routes of a percentage that is not the stage's.
+  if (router.retire || faults.length > 0) return faults;
   for (const braked of [false, true]) {
     const share = braked && !retired ? 0 : percentage;
     faults.push(...tableFaults(routesOf(config, braked), share, retired, config));

@@ -132,7 +132,11 @@ export function generatedConfig(form: Form): fc.Arbitrary<GeneratedConfig> {
     const raw = sampleConfig();
     // A copy, because a later change may go into what an earlier one has set.
     for (const { path, value } of all) setOwn(raw, path, structuredClone(value));
-    return { raw: form === "text" ? handedOver(raw) : raw, origin: from };
+    return {
+      raw: form === "text" ? handedOver(raw) : raw,
+      origin: from,
+      [fc.toStringMethod]: () => `the sample with ${fc.stringify(all)}, from ${fc.stringify(from)}`,
+    };
   });
 }
 
