@@ -55,8 +55,9 @@ export class StackCommands {
     await this.#pulumi(["stack", "init", this.place.stack]);
   }
 
-  /** Lets the engine forget the stack, whatever it still holds; nothing happens if there is none. */
+  /** Lets the engine forget the stack, whatever it still holds, a lock too; nothing happens if there is none. */
   async forget(): Promise<void> {
+    await this.#pulumi(["cancel", "--yes", "--stack", this.place.stack], { mayFail: true });
     const command = ["stack", "rm", "--yes", "--force", this.place.stack];
     await this.#pulumi(command, { mayFail: true });
   }

@@ -1,12 +1,11 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, mkdtempSync, rmSync, statSync, truncateSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import type { TestPostgres } from "../lib/postgres.ts";
+import { freePorts } from "../../scripts/lib/free-ports.ts";
 
 /** A server whose data directory is on a disk of its own, of 96 MiB. */
 export interface SmallDiskPostgres extends TestPostgres {
@@ -61,7 +60,7 @@ const launch = `
 /** Starts the server on a free loopback port. */
 export async function startSmallDiskPostgres(): Promise<SmallDiskPostgres> {
   const directory = mkdtempSync(join(tmpdir(), "pool-migration-small-disk-"));
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const server = spawn(unshare, inNamespaces(launch, directory, binaries, String(port)), {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, SUPERUSER_PASSWORD: password },
@@ -106,12 +105,4 @@ export async function startSmallDiskPostgres(): Promise<SmallDiskPostgres> {
       rmSync(directory, { recursive: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

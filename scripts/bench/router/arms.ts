@@ -9,7 +9,7 @@ import { routerSettingsSchema } from "../../../infra/rollout/router-settings.ts"
 import { RouteFiles } from "../../agents/router/route-files.ts";
 import { ensureEnvoy } from "../../local/tools/envoy.ts";
 import { PinnedProcess, type Cores } from "./envoy-process.ts";
-import { freePorts } from "./free-ports.ts";
+import { freePorts } from "../../lib/free-ports.ts";
 import { plainBootstrap, poolsBootstrap } from "./plain-envoy.ts";
 
 /** What is compared: the router of this project, and an Envoy that only splits at random. */

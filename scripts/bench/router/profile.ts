@@ -10,7 +10,7 @@ import type { Progress } from "../../local/progress.ts";
 import { quantile } from "../statistics.ts";
 import { bothReady, measuredPercentage, overrideToken, type Arm, type Arms } from "./arms.ts";
 import { PinnedProcess } from "./envoy-process.ts";
-import { freePorts } from "./free-ports.ts";
+import { freePorts } from "../../lib/free-ports.ts";
 import { canCountInstructions, countInstructions, countingCommand } from "./instructions.ts";
 import { plainBootstrap } from "./plain-envoy.ts";
 import { runLoad } from "./run-load.ts";

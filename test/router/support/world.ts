@@ -15,7 +15,7 @@ import { ensureEnvoy } from "../../../scripts/local/tools/envoy.ts";
 import { EnvoyProcess } from "./envoy-process.ts";
 import { EnvoyAdmin } from "../../../scripts/agents/router/envoy-admin.ts";
 import { waitUntil } from "./wait-until.ts";
-import { freePorts } from "./ports.ts";
+import { freePorts } from "../../../scripts/lib/free-ports.ts";
 import { Upstream } from "./upstream.ts";
 
 /** Token of the override header in tests. */
