@@ -38,8 +38,12 @@ async function npm(cases: Record<string, string>) {
 const counts = (passed: number, failed: number) =>
   `echo '{"numPassedTests":${String(passed)},"numFailedTests":${String(failed)}}' > "$report"`;
 
-/** Everything passes: 5 and 7 tests, the check and the rehearsal. */
-const good = { "run test": counts(5, 0), "run test:cluster": counts(7, 0) };
+/** Everything passes: 5, 2 and 7 tests, the check and the rehearsal. */
+const good = {
+  "run test": counts(5, 0),
+  "run test:fuzz": counts(2, 0),
+  "run test:cluster": counts(7, 0),
+};
 
 function run(): Promise<{ code: number; lines: string[] }> {
   const environment = {
@@ -57,20 +61,20 @@ function run(): Promise<{ code: number; lines: string[] }> {
 }
 
 describe("CI script", () => {
-  it("adds up both suites, the check and the rehearsal, and says so alone on the last line", async () => {
+  it("adds up the suites, the check and the rehearsal, and says so alone on the last line", async () => {
     await npm(good);
     const { code, lines } = await run();
     expect(code).toBe(0);
-    expect(lines.at(-1)).toBe("14 passed, 0 failed");
+    expect(lines.at(-1)).toBe("16 passed, 0 failed");
   });
 
   it.each([
-    ["a failed check", { "run check": "exit 1" }, "13 passed, 1 failed"],
-    ["failed tests", { "run test": `${counts(5, 2)}; exit 1` }, "14 passed, 2 failed"],
-    ["a suite that cannot start", { "run test": "exit 1" }, "9 passed, 1 failed"],
-    ["an error outside any test", { "run test": `${counts(5, 0)}; exit 1` }, "14 passed, 1 failed"],
-    ["a suite without tests", { "run test": counts(0, 0) }, "9 passed, 1 failed"],
-    ["a failed rehearsal", { "run rehearse": "exit 3" }, "13 passed, 1 failed"],
+    ["a failed check", { "run check": "exit 1" }, "15 passed, 1 failed"],
+    ["failed tests", { "run test": `${counts(5, 2)}; exit 1` }, "16 passed, 2 failed"],
+    ["a suite that cannot start", { "run test": "exit 1" }, "11 passed, 1 failed"],
+    ["an error outside any test", { "run test": `${counts(5, 0)}; exit 1` }, "16 passed, 1 failed"],
+    ["a suite without tests", { "run test": counts(0, 0) }, "11 passed, 1 failed"],
+    ["a failed rehearsal", { "run rehearse": "exit 3" }, "15 passed, 1 failed"],
     ["an installation that fails", { "ci --no-audit": "exit 1" }, "0 passed, 1 failed"],
   ])("goes on after %s, counts it and fails", async (_, cases, last) => {
     await npm({ ...good, ...cases });

@@ -35,6 +35,22 @@ afterAll(async () => {
   await test?.stop();
 });
 
+/**
+ * Kills an `up` to a stage when this share of its time is over. One that was quicker than the last one ends before:
+ * then it is undone and killed at the same share of its own time.
+ */
+async function killAt(stage: Stage, share: number): Promise<void> {
+  const { commands } = test.stack;
+  for (let tries = 0; tries < 4; tries++) {
+    await commands.setConfig({ stage });
+    const begunAt = performance.now();
+    if (await commands.killedUp(share * (seconds[stage] ?? 0))) return;
+    seconds[stage] = (performance.now() - begunAt) / 1000;
+    await test.stack.enter(stage === "p25" ? "baseline" : "p25");
+  }
+  throw new Error(`no up to ${stage} ran as long as the one before it`);
+}
+
 describe("an up that is killed, cancelled and repeated", () => {
   const moments = Array.from({ length: 10 }, (_, index) => ({
     stage: directions[index % 2] ?? "p25",
@@ -44,8 +60,7 @@ describe("an up that is killed, cancelled and repeated", () => {
   it.each(moments)("ends where it would have ended: $stage, killed at $share", async (moment) => {
     const { stage, share } = moment;
     const { stack } = test;
-    await stack.commands.setConfig({ stage });
-    expect(await stack.commands.killedUp(share * (seconds[stage] ?? 0))).toBe(true);
+    await killAt(stage, share);
     await stack.commands.cancel();
     await stack.commands.up();
     const percentage = stage === "p25" ? 25 : 0;
