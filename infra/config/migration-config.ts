@@ -93,10 +93,10 @@ export interface ResourcesConfig {
 }
 
 /** Type of the callers' Service. */
-export type ServiceType = (typeof serviceTypes)[number];
+type ServiceType = (typeof serviceTypes)[number];
 
 /** The callers' Service. */
-export interface EntryConfig {
+interface EntryConfig {
   readonly serviceType: ServiceType;
   /** Where it leads while there is a router; always `inline` at stage `retired`. */
   readonly entry: RouterEntry;
@@ -121,7 +121,7 @@ export interface RouterConfig<Secret = SecretOutput> extends EntryConfig {
 }
 
 /** The router is gone: nothing is left of it but the callers' Service. */
-export interface RetiredRouterConfig extends EntryConfig {
+interface RetiredRouterConfig extends EntryConfig {
   readonly retire: true;
 }
 

@@ -63,7 +63,7 @@ export class Client {
       return { status, headers: headersOf(answer), text, json: parse(text) };
     } catch (error) {
       const { code, message } = error as Error & { code?: string };
-      throw new Error(`${method} ${path} got no answer: ${code ?? message}`);
+      throw new Error(`${method} ${path} got no answer: ${code ?? message}`, { cause: error });
     } finally {
       agent.destroy();
     }

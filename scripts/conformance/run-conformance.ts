@@ -96,18 +96,19 @@ async function reach(client: Client, path: string): Promise<void> {
 }
 
 async function checkRule(
-  { name: rule, needs = [], check }: Rule,
+  rule: Rule,
   target: Target,
   missing: Map<Need, string>,
 ): Promise<RuleResult> {
+  const { name, needs = [] } = rule;
   const reason = needs.map((need) => missing.get(need)).find((why) => why !== undefined);
-  if (reason !== undefined) return { rule, status: "skipped", detail: reason };
+  if (reason !== undefined) return { rule: name, status: "skipped", detail: reason };
   try {
-    await check(target);
-    return { rule, status: "passed", detail: "" };
+    await rule.check(target);
+    return { rule: name, status: "passed", detail: "" };
   } catch (error) {
     const status = error instanceof NotApplicable ? "skipped" : "failed";
-    return { rule, status, detail: (error as Error).message };
+    return { rule: name, status, detail: (error as Error).message };
   }
 }
 

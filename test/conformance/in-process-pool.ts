@@ -74,7 +74,7 @@ export async function startInProcessPool(
   };
   const pool = await startPool(settings, log, () => new InProcessThread());
   await ready;
-  let ended = (_code: number): void => undefined;
+  let ended: (code: number) => void = () => undefined;
   const exit = new Promise<number>((resolve) => (ended = resolve));
   const stop = async (): Promise<void> => {
     await pool.stop();

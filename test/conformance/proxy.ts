@@ -45,7 +45,7 @@ export async function startProxy(upstream: string, change: Change): Promise<Prox
     };
     if (!change.before?.(exchange)) await forward(upstream, agent, exchange);
     change.after?.(exchange);
-    const { "transfer-encoding": _, ...headers } = exchange.answerHeaders;
+    const headers = without(exchange.answerHeaders, "transfer-encoding");
     const body = Buffer.from(exchange.answerBody);
     response.writeHead(exchange.status, {
       ...headers,
@@ -65,10 +65,17 @@ export async function startProxy(upstream: string, change: Change): Promise<Prox
   };
 }
 
+function without(
+  headers: http.IncomingHttpHeaders,
+  ...names: readonly string[]
+): http.IncomingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)));
+}
+
 async function forward(upstream: string, agent: http.Agent, exchange: Exchange): Promise<void> {
   const { method, path, headers, requestBody } = exchange;
   const body = Buffer.from(requestBody);
-  const { connection: _, "transfer-encoding": __, ...passed } = headers;
+  const passed = without(headers, "connection", "transfer-encoding");
   const request = http.request(`${upstream}${path}`, {
     method,
     agent,

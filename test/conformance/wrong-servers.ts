@@ -1,4 +1,4 @@
-import { errorRows } from "../../scripts/conformance/error-rows.ts";
+import type { errorRows } from "../../scripts/conformance/error-rows.ts";
 import type { Change, Exchange } from "./proxy.ts";
 
 /** One deliberate fault: what it changes on which port, or the exit code of the process. */

@@ -31,7 +31,7 @@ export interface Placeholder {
 }
 
 /** Configuration of a stack as its file has it, by top-level key. */
-export function fileConfig(stack: StackName): GraphConfig {
+function fileConfig(stack: StackName): GraphConfig {
   const file = parse(readFileSync(join(import.meta.dirname, `../../Pulumi.${stack}.yaml`), "utf8")) as {
     config: Record<string, unknown>;
   };

@@ -24,7 +24,7 @@ import {
 } from "../values.ts";
 
 /** What pools can be held to. */
-export const poolContracts = ["full", "none"] as const;
+const poolContracts = ["full", "none"] as const;
 
 /** What the pools keep to. */
 export type PoolContract = (typeof poolContracts)[number];

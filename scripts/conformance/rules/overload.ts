@@ -50,9 +50,10 @@ export const overloadRules: readonly Rule[] = [
     async check(target) {
       const session = new Session(target);
       await session.given("p");
-      await withFaults(target, { latency_ms: 2000 }, async () => {
+      await withFaults(target, { latency_ms: 500 }, async () => {
         const { all } = await workersOf(target);
-        const filling = Array.from({ length: all }, () => session.execute("p"));
+        // As many again wait before the call in question, so that no worker that gets free is free for it.
+        const filling = Array.from({ length: 2 * all }, () => session.execute("p"));
         await whenAllBusy(target);
         const answer = await session.execute("p", { "x-request-timeout-ms": "50" });
         await Promise.all(filling);
