@@ -22,10 +22,10 @@ export interface LoadShape {
   readonly mix: Readonly<Record<Operation, number>>;
 }
 
-/** The load of a rehearsal. The rate leaves half of a machine with two cores to the stack's updates. */
+/** The load of a rehearsal. The rate leaves most of a machine with two cores to the stack's updates. */
 export const defaultShape: LoadShape = {
   seed: 1,
-  rate: 110,
+  rate: 80,
   sessions: 3000,
   sizeSpread: 1.2,
   anonymousShare: 0.06,

@@ -51,9 +51,9 @@ class Load {
     sendDue();
   }
 
-  /** From now on the plan runs three times as fast. */
-  hurry(): void {
-    this.#clock = { planMs: this.#planTime(), atMs: Date.now(), pace: 3 };
+  /** From now on the plan runs so many times as fast as it was made. */
+  pace(factor: number): void {
+    this.#clock = { planMs: this.#planTime(), atMs: Date.now(), pace: factor };
   }
 
   /** Milliseconds of the plan that are over by now. */
@@ -159,9 +159,9 @@ const { write, flush } = batchedWriter();
 const load = new Load(settings, write);
 load.run();
 for await (const line of createInterface({ input: process.stdin })) {
-  const { command } = JSON.parse(line) as LoadCommand;
-  if (command === "hurry") load.hurry();
-  else if (command === "stop") await load.stop();
+  const told = JSON.parse(line) as LoadCommand;
+  if (told.command === "pace") load.pace(told.factor);
+  else if (told.command === "stop") await load.stop();
   else await load.verify();
   flush();
 }

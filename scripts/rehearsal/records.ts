@@ -59,8 +59,8 @@ export type LoadMessage = RequestRecord | Verification | { readonly type: "stopp
 
 /** A line that the load process reads. */
 export type LoadCommand =
-  /** Sends the rest of the plan three times as fast; no answer. */
-  | { readonly command: "hurry" }
+  /** Sends the rest of the plan so many times as fast as it was made; no answer. */
+  | { readonly command: "pace"; readonly factor: number }
   /** Sends nothing more, answers `stopped` once nothing is in flight. */
   | { readonly command: "stop" }
   /** Looks for every program, answers with a verification; the process ends. */

@@ -29,10 +29,10 @@ export interface RehearsalOptions {
 const stackName = "rehearsal";
 
 /** Seconds of load at each stage: enough sessions for a tolerance of a few points. */
-const holdSeconds = 12;
+const holdSeconds = 9;
 
 /** Longest wait for a Deployment. A broken image costs two failed updates this long. */
-const readyTimeoutSeconds = 20;
+const readyTimeoutSeconds = 15;
 
 /** Rehearses the whole migration in a running environment and leaves nothing of it there. */
 export async function rehearse(options: RehearsalOptions): Promise<RehearsalResult> {
@@ -56,10 +56,9 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalResu
       v2Image: images["pool-v2"],
     });
     const podSecurityEnforced = await refusesPrivilegedPods(commands);
-    const secondUp = await progress.step("pulumi up twice more", async () => {
-      await commands.up();
-      return await commands.up({ mayFail: true, args: ["--expect-no-changes"] });
-    });
+    const secondUp = await progress.step("pulumi up once more", () =>
+      commands.up({ mayFail: true, args: ["--expect-no-changes"] }),
+    );
     const verification = await progress.step(
       "Every program listed and executed",
       async (detail) => {
@@ -70,10 +69,11 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalResu
         return await stack.verifyPrograms();
       },
     );
-    const conformance = await progress.step("Both pools against the contract", async () => ({
-      v1: await checkConformance(commands, "v1"),
-      v2: await checkConformance(commands, "v2"),
-    }));
+    const conformance = await progress.step("Both pools against the contract", async () => {
+      const checks = [checkConformance(commands, "v1"), checkConformance(commands, "v2")] as const;
+      const [v1, v2] = await Promise.all(checks);
+      return { v1, v2 };
+    });
     await stack.end();
     stack.accounting.settle();
     const leftBehind = await progress.step("pulumi destroy", async () => {

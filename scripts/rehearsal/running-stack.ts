@@ -16,6 +16,9 @@ import type { StageStay } from "./stage-result.ts";
 /** Longest wait for something that takes seconds when all is well. */
 const patienceSeconds = 30;
 
+/** How much faster the load runs while no update of the stack needs the machine. */
+const quickPace = 3;
+
 /** A stage that was entered and is being observed. */
 export type EnteredStage = Omit<StageStay, "appliedPercent">;
 
@@ -99,13 +102,16 @@ export class RunningStack {
     }
   }
 
-  /**
-   * Goes on until so many requests are made. Nothing else wants the machine meanwhile, so the load is let run
-   * faster than beside the stack's updates.
-   */
+  /** Lets the load run on for a while, {@link quickPace} times as fast: no update of the stack runs beside it. */
+  async holdQuickly(seconds: number): Promise<void> {
+    await this.#atQuickPace(() => this.hold(seconds));
+  }
+
+  /** Goes on until so many requests are made. */
   async holdUntilRequests(count: number): Promise<void> {
-    if (this.accounting.requests < count) this.#load?.send({ command: "hurry" });
-    while (this.accounting.requests < count) await this.hold(0.5);
+    await this.#atQuickPace(async () => {
+      while (this.accounting.requests < count) await this.hold(0.5);
+    });
   }
 
   /**
@@ -179,8 +185,14 @@ export class RunningStack {
     for (let tries = 0; tries < 20 && this.accounting.waiting > 0; tries++) await delay(250);
   }
 
+  async #atQuickPace(go: () => Promise<void>): Promise<void> {
+    this.#load?.send({ command: "pace", factor: quickPace });
+    await go();
+    this.#load?.send({ command: "pace", factor: 1 });
+  }
+
   #askLoad<T extends LoadMessage["type"]>(
-    command: LoadCommand["command"],
+    command: "stop" | "verify",
     answer: T,
   ): Promise<Extract<LoadMessage, { type: T }>> {
     const load = this.#load;

@@ -100,7 +100,7 @@ async function stay(
   { stack, holdSeconds }: WalkOptions,
   entered: EnteredStage,
 ): Promise<StageStay> {
-  await stack.hold(holdSeconds);
+  await stack.holdQuickly(holdSeconds);
   return stack.leave(entered);
 }
 

@@ -47,8 +47,8 @@ class LoadProcess {
     return undefined;
   }
 
-  send(command: LoadCommand["command"]): void {
-    this.#child.stdin.write(`${JSON.stringify({ command })}\n`);
+  send(command: LoadCommand): void {
+    this.#child.stdin.write(`${JSON.stringify(command)}\n`);
   }
 
   async end(): Promise<number | null> {
@@ -76,7 +76,7 @@ describe("a load on a pool", () => {
   it("tells what came of each request and finds every program, or which are missing", async () => {
     const load = new LoadProcess({ baseUrl: pool.url });
     await load.read(400);
-    load.send("stop");
+    load.send({ command: "stop" });
     expect(await load.read()).toEqual({ type: "stopped" });
     const { records } = load;
     expect(new Set(records.map(({ requestId }) => requestId)).size).toBe(records.length);
@@ -88,7 +88,7 @@ describe("a load on a pool", () => {
       new Set(["v2 undefined"]),
     );
 
-    load.send("verify");
+    load.send({ command: "verify" });
     const first = (await load.read()) as Verification;
     expect(first).toMatchObject({ notListed: [], notExecutable: [], reappeared: [] });
     expect(first.programs).toBeGreaterThan(20);
@@ -100,20 +100,20 @@ describe("a load on a pool", () => {
          (SELECT session_id, id FROM pool_programs LIMIT 1) RETURNING session_id, id`,
     );
     await database.end();
-    load.send("verify");
+    load.send({ command: "verify" });
     const missing = `${lost.rows[0]?.session_id}/${lost.rows[0]?.id}`;
     expect(await load.read()).toMatchObject({ notListed: [missing], notExecutable: [missing] });
     expect(load.records.some(({ verdict }) => verdict === "programMissing")).toBe(true);
     expect(await load.end()).toBe(0);
   });
 
-  it("goes on three times as fast from where it is when it is told to hurry", async () => {
+  it("goes on three times as fast from where it is when it is told to", async () => {
     const load = new LoadProcess({ baseUrl: pool.url });
     await load.read(300);
     const toldAt = Date.now();
-    load.send("hurry");
+    load.send({ command: "pace", factor: 3 });
     await load.read(900);
-    load.send("stop");
+    load.send({ command: "stop" });
     expect(await load.read()).toEqual({ type: "stopped" });
     const planned = load.records.map(({ intendedAt }) => intendedAt).sort((a, b) => a - b);
     const meanGap = (times: readonly number[]) =>
