@@ -25,7 +25,7 @@ export interface LoadShape {
 /** The load of a rehearsal. The rate leaves most of a machine with two cores to the stack's updates. */
 export const defaultShape: LoadShape = {
   seed: 1,
-  rate: 80,
+  rate: 60,
   sessions: 3000,
   sizeSpread: 1.2,
   anonymousShare: 0.06,

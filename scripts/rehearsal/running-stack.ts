@@ -17,7 +17,7 @@ import type { StageStay } from "./stage-result.ts";
 const patienceSeconds = 30;
 
 /** How much faster the load runs while no update of the stack needs the machine. */
-const quickPace = 3;
+const quickPace = 4;
 
 /** A stage that was entered and is being observed. */
 export type EnteredStage = Omit<StageStay, "appliedPercent">;

@@ -25,7 +25,7 @@ describe("a planned load", () => {
     const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length;
     const variance = gaps.reduce((sum, gap) => sum + (gap - mean) ** 2, 0) / gaps.length;
     expect(gaps.every((gap) => gap >= 0)).toBe(true);
-    expect(mean).toBeCloseTo(1000 / defaultShape.rate, 1);
+    expect((mean * defaultShape.rate) / 1000).toBeCloseTo(1, 1);
     // Exponential gaps: the standard deviation equals the mean.
     expect(Math.sqrt(variance) / mean).toBeCloseTo(1, 1);
   });
