@@ -190,6 +190,8 @@ describe("the API server", () => {
     life.record("refused while released", "50 % stays, absent is not engaged");
     await giveBack();
     await life.braked("anonymous");
+    // Both have their watches again, so that the loss that follows is not taken for the one before.
+    await contact(true);
 
     await kubectl("delete", "rolebinding", "router");
     await contact(false);

@@ -13,7 +13,7 @@ import { wrongServers } from "./wrong-servers.ts";
 const everyRule = process.env["CONFORMANCE_EVERY_RULE"] === "true";
 
 /** Two at a time: they mostly wait, and more would meet the time limits of rules on a slow machine. */
-const lanes = lanesOf(2);
+const lanes = lanesOf(3);
 
 let postgres: TestPostgres;
 let directory: string;
