@@ -217,9 +217,13 @@ export function compareVisits(
   return { common, changed };
 }
 
-/** A caller that repeats a request keeps its id: an earlier attempt's line has another status. */
+/**
+ * A caller that repeats a request keeps its id: an earlier attempt's line has another status, or none of the
+ * pools behind it where one wrote the last answer (a 503 of the router, then a 503 of a pool that starts).
+ */
 function isEarlierAttempt(line: DecisionLine, record: RequestRecord): boolean {
-  return record.repeats > 0 && line.status !== record.status;
+  if (record.repeats === 0) return false;
+  return line.status !== record.status || (record.pool !== undefined && line.served === undefined);
 }
 
 function newVisit(): OpenVisit {

@@ -162,6 +162,16 @@ describe("the accounting", () => {
     expect(accounting.waiting).toBe(0);
     expect(accounting.totals().outcomes).toEqual({ answered: 1, failed: 0, reported: 0, lost: 0 });
   });
+
+  it("tells the router's 503 from that of a pool which the repeated request got at last", () => {
+    const accounting = new Accounting();
+    accounting.addLine(line({ status: 503, served: undefined, flags: "UH" }));
+    accounting.addRequest(record({ status: 503, keyed: true, repeats: 1 }));
+    expect(accounting.waiting).toBe(1);
+    accounting.addLine(line({ status: 503 }));
+    expect(accounting.waiting).toBe(0);
+    expect(accounting.totals()).toMatchObject({ wronglyServed: 0, outcomes: { failed: 1 } });
+  });
 });
 
 describe("visits", () => {
