@@ -18,22 +18,10 @@ export type Json = string | number | boolean | readonly Json[] | { readonly [key
 const predicates = "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3";
 
 /**
- * Headers that the pools do not get: the override with its token, and those with which a caller could change how
- * the router retries, and so hide a bad V2 where the caller counts as internal.
+ * Headers that the pools do not get: the override with its token. Those with which a caller could change how the router
+ * retries, and so hide a bad V2, Envoy itself takes off, because no caller counts as internal.
  */
-const removedRequestHeaders = [
-  overrideHeader,
-  overrideTokenHeader,
-  "x-envoy-retry-on",
-  "x-envoy-retry-grpc-on",
-  "x-envoy-max-retries",
-  "x-envoy-retriable-status-codes",
-  "x-envoy-retriable-header-names",
-  "x-envoy-hedge-on-per-try-timeout",
-  "x-envoy-upstream-rq-timeout-ms",
-  "x-envoy-upstream-rq-per-try-timeout-ms",
-  "x-envoy-upstream-rq-timeout-alt-response",
-];
+const removedRequestHeaders = [overrideHeader, overrideTokenHeader];
 
 /** RDS answer that holds the table, for a watched file. */
 export function renderRoutes(table: RouteTable, settings: RouterSettings): Json {
