@@ -6,9 +6,9 @@ import {
   ladderSetting,
   notFoundSetting,
   slowMillisecondsSetting,
-  thresholdSettings,
 } from "../../rollout/evidence/settings.ts";
-import type { NumberSetting } from "../../rollout/evidence/settings.ts";
+import type { NumberSetting } from "../../rollout/evidence/number-setting.ts";
+import { thresholdSettings } from "../../rollout/evidence/threshold-settings.ts";
 import { key } from "../key-info.ts";
 import { integer, map, real, oneOf } from "../values.ts";
 

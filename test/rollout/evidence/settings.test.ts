@@ -5,8 +5,8 @@ import {
   guardSettings,
   ladderSetting,
   settingsInForce,
-  thresholdSettings,
 } from "../../../infra/rollout/evidence/settings.ts";
+import { thresholdSettings } from "../../../infra/rollout/evidence/threshold-settings.ts";
 
 const groups = [...Object.values(thresholdSettings), evidenceSettings, guardSettings];
 
