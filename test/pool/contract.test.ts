@@ -1,3 +1,4 @@
+import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startPostgres, type TestPostgres } from "../lib/postgres.ts";
 import { definition, listedIds, PoolCaller, setFaults, type PoolAnswer } from "./pool-caller.ts";
@@ -60,6 +61,65 @@ describe("a session that moves between the pools", () => {
     const second = await caller.call(v1, "GET", `/v1/programs?limit=2&cursor=${cursor}`);
     expect(listedIds(second)).toEqual(["c"]);
     expect(second.body["next_cursor"]).toBeNull();
+  });
+});
+
+describe("a session that nobody used for its time to live", () => {
+  const sql = async (text: string, ...values: string[]): Promise<unknown[]> => {
+    const client = new pg.Client({ connectionString: postgres.url("pool") });
+    await client.connect();
+    try {
+      return (await client.query<Record<string, unknown>>(text, values)).rows;
+    } finally {
+      await client.end();
+    }
+  };
+  /** Makes a session as old as its hour, but for these seconds. */
+  const age = (session: string, secondsLeft: number): Promise<unknown[]> =>
+    sql(
+      `UPDATE pool_sessions SET last_used = now() - make_interval(secs => 3600 - ${secondsLeft}) WHERE id = $1`,
+      session,
+    );
+
+  it("is gone on both pools, and one of the same name begins anew", async () => {
+    const session = `session-${sessions}`;
+    await caller.create(v1, "p");
+    await age(session, -1);
+    for (const pool of [v1, v2]) {
+      expect(listedIds(await caller.call(pool, "GET", "/v1/programs"))).toEqual([]);
+      expect((await caller.execute(pool, "p")).body.error?.code).toBe("session_not_found");
+    }
+    const ended = await caller.call(v2, "DELETE", "/v1/session");
+    expect(ended.body).toMatchObject({ status: "not_found", programs_removed: 0 });
+    const body = { id: "p", ...definition, program_type: "react" };
+    expect((await caller.call(v2, "POST", "/v1/programs", { body })).status).toBe(201);
+    expect(listedIds(await caller.call(v1, "GET", "/v1/programs"))).toEqual(["p"]);
+  });
+
+  it("is kept alive by use, reading included", async () => {
+    const session = `session-${sessions}`;
+    await caller.create(v1, "p");
+    for (const use of [
+      () => caller.execute(v2, "p"),
+      () => caller.call(v1, "GET", "/v1/programs"),
+    ]) {
+      await age(session, 60);
+      expect((await use()).status).toBe(200);
+      const isYoung = "last_used > now() - interval '1 minute' AS young";
+      expect(await sql(`SELECT ${isYoung} FROM pool_sessions WHERE id = $1`, session)).toEqual([
+        { young: true },
+      ]);
+    }
+  });
+
+  it("is deleted with its programs by a pool that starts", async () => {
+    const session = `session-${sessions}`;
+    await caller.create(v1, "p");
+    await age(session, -1);
+    const pool = await startReadyPool("v2", postgres.url("pool"));
+    expect(await sql("SELECT id FROM pool_sessions WHERE id = $1", session)).toEqual([]);
+    expect(await sql("SELECT id FROM pool_programs WHERE session_id = $1", session)).toEqual([]);
+    await pool.kill();
   });
 });
 

@@ -84,6 +84,20 @@ describe("fault switches", () => {
     expect(await victim.exit).toBe(70);
   });
 
+  it("leak the memory they are told to, which the metrics show, and stop at it", async () => {
+    const megabytes = async (): Promise<number> => {
+      const text = await (await fetch(`${v2.adminUrl}/metrics`)).text();
+      const sum = /^pool_worker_resident_memory_bytes\{[^}]*aggregate="sum"[^}]*\} (\S+)$/m.exec(text);
+      return Number(sum?.[1]) / 1024 ** 2;
+    };
+    const before = await megabytes();
+    await setFaults(v2, { leak_mb_per_min: 6000 });
+    await expect.poll(megabytes, { timeout: 10_000 }).toBeGreaterThan(before + 90);
+    await setFaults(v2, {});
+    await caller.create(v2, "p");
+    expect((await caller.execute(v2, "p")).status).toBe(200);
+  });
+
   it("do not exist unless they are enabled, and refuse what they do not know", async () => {
     expect(await setFaults(v1, { error_rat: 1 })).toBe(400);
     const production = await startPool("v2", postgres.url("pool"), {
@@ -137,6 +151,24 @@ describe("SIGTERM", () => {
     await pool.logged("draining");
     const last = await inFlight;
     expect([last.status, last.headers.get("connection")]).toEqual([200, "close"]);
+    expect(await pool.exit).toBe(0);
+  });
+
+  it("gives up what is left at the drain's deadline: what runs as a timeout, what waits as never begun", async () => {
+    const pool = await startReadyPool("v1", postgres.url("pool"), { POOL_DRAIN_TIMEOUT_S: "0.3" });
+    await caller.create(pool, "p");
+    await setFaults(pool, { hang: true });
+    const workers = async (): Promise<unknown> =>
+      (await caller.call(pool, "GET", "/v1/health")).body;
+    const running = caller.execute(pool, "p");
+    await expect.poll(workers).toMatchObject({ workers: { busy: 1 } });
+    const waiting = caller.execute(pool, "p");
+    await expect.poll(workers).toMatchObject({ queue_depth: 1 });
+    pool.process.kill("SIGTERM");
+    const [cut, refused] = await Promise.all([running, waiting]);
+    expect([cut.status, cut.body.error?.code]).toEqual([504, "operation_timeout"]);
+    expect([refused.status, refused.body.error?.code]).toEqual([503, "draining"]);
+    expect(refused.headers.get("connection")).toBe("close");
     expect(await pool.exit).toBe(0);
   });
 });

@@ -25,16 +25,16 @@ export async function holdSession(
   await hold();
 }
 
-/** Keeps a used session from expiring; once per twentieth of its time is enough. */
+/** Keeps a used session from expiring; once per twentieth of its time is enough. What has expired stays so. */
 export async function touchSession(
   database: Queryable,
   id: string,
   ttlSeconds: number,
 ): Promise<void> {
   await database.query(
-    `UPDATE pool_sessions SET last_used = now()
-     WHERE id = $1 AND last_used < now() - make_interval(secs => $2)`,
-    [id, ttlSeconds / 20],
+    `UPDATE pool_sessions AS s SET last_used = now()
+     WHERE id = $1 AND ${alive} AND last_used < now() - make_interval(secs => $2::float8 / 20)`,
+    [id, ttlSeconds],
   );
 }
 
