@@ -94,6 +94,13 @@ describe("retirement of the router", () => {
     expect(dependencies).toContain(`${types.deployment} pool-v2`);
   });
 
+  it("says in its outputs that the router is gone; none is without a value, of which the engine would warn", async () => {
+    const { outputs } = await retire();
+    expect(outputs).toMatchObject({ routerAddress: null, routerTokensSecret: null });
+    expect(Object.values(outputs)).not.toContain(undefined);
+    expect(Object.keys(outputs).sort()).toEqual(Object.keys((await inline("p25")).outputs).sort());
+  });
+
   it("needs neither the router's token nor its image any more", async () => {
     const graph = await exampleGraph("retired", {
       router: { retire: true },
