@@ -12,7 +12,6 @@ export type PoolSize = Pick<SideConfig, "autoscaling" | "replicas">;
 
 /** What the size means for the Deployment. */
 export interface DeploymentSize {
-  readonly replicas: { readonly replicas?: number };
   readonly annotations: { readonly annotations?: Record<string, string> };
   readonly options: { readonly ignoreChanges?: string[] };
 }
@@ -20,22 +19,18 @@ export interface DeploymentSize {
 /**
  * How a Deployment leaves its size to the autoscaler, or takes it back.
  *
- * With an autoscaler no number is declared, and the field is ignored. Without the latter, an update that stops
- * declaring the number gives up a field that nobody else owns yet, the API server puts its default there, and the pool
- * falls to one pod until the autoscaler looks (seen: from three pods to one, for 16 s). Ignored, the provider keeps the
- * number of the cluster.
+ * With an autoscaler the number is that of the first day alone, so that a new pool has its minimum at once; from then on
+ * the field is ignored. An update that stopped declaring it instead would give up a field that nobody else owns yet, the
+ * API server would put its default there, and the pool would fall to one pod until the autoscaler looks (seen: from three
+ * pods to one, for 16 s). Ignored, the provider keeps the number of the cluster.
  *
  * Taking the size back needs the annotation: the number that is declared again may be the one that the engine still
  * has from before, so this is the change that makes the provider write it; and it overrides other writers.
  */
-export function deploymentSize({ autoscaling, replicas }: PoolSize): DeploymentSize {
+export function deploymentSize({ autoscaling }: PoolSize): DeploymentSize {
   return autoscaling === undefined
-    ? {
-        replicas: { replicas },
-        annotations: { annotations: { "pulumi.com/patchForce": "true" } },
-        options: {},
-      }
-    : { replicas: {}, annotations: {}, options: { ignoreChanges: ["spec.replicas"] } };
+    ? { annotations: { annotations: { "pulumi.com/patchForce": "true" } }, options: {} }
+    : { annotations: {}, options: { ignoreChanges: ["spec.replicas"] } };
 }
 
 /** Scales a pool between its declared size, which carries all the traffic, and its maximum. */

@@ -59,7 +59,7 @@ export class WorkerPool extends pulumi.ComponentResource {
       {
         metadata: { ...metadata, ...size.annotations },
         spec: {
-          ...size.replicas,
+          replicas: args.replicas,
           progressDeadlineSeconds: args.pool.readyTimeoutSeconds,
           // Capacity never drops below the declared size while pods are replaced.
           strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },

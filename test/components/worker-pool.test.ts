@@ -41,11 +41,11 @@ describe("size of a pool", () => {
         },
       ],
     });
-    expect(deployment(scaled, "pool-v2").inputs.spec).not.toHaveProperty("replicas");
+    expect(replicas(scaled, "pool-v2")).toBe(3);
     expect(replicas(scaled, "pool-v1")).toBe(2);
   });
 
-  it("is kept by the provider until the autoscaler writes one, and not forced on it", async () => {
+  it("is the minimum on the first day alone: then it is kept by the provider, and not forced on the autoscaler", async () => {
     const { ignoreChanges, inputs } = deployment(await autoscaled("p25"), "pool-v2");
     expect(ignoreChanges).toEqual(["spec.replicas"]);
     expect(inputs.metadata).not.toHaveProperty("annotations");
