@@ -32,7 +32,9 @@ export interface Placeholder {
 
 /** Configuration of a stack as its file has it, by top-level key. */
 function fileConfig(stack: StackName): GraphConfig {
-  const file = parse(readFileSync(join(import.meta.dirname, `../../Pulumi.${stack}.yaml`), "utf8")) as {
+  const file = parse(
+    readFileSync(join(import.meta.dirname, `../../Pulumi.${stack}.yaml`), "utf8"),
+  ) as {
     config: Record<string, unknown>;
   };
   return Object.fromEntries(
@@ -60,14 +62,20 @@ export function placeholders(stack: StackName): Placeholder[] {
 export function filledConfig(stack: StackName, left?: Placeholder): GraphConfig {
   const text = Object.entries(filledIn)
     .filter(([placeholder]) => placeholder !== left?.text)
-    .reduce((all, [placeholder, value]) => all.replaceAll(placeholder, value), stringify(fileConfig(stack)));
+    .reduce(
+      (all, [placeholder, value]) => all.replaceAll(placeholder, value),
+      stringify(fileConfig(stack)),
+    );
   const config = parse(text) as Record<string, Settings | undefined>;
   const { database } = config;
   return {
     ...config,
     router: { ...config.router, agentToken: "agent-token-of-the-snapshots" },
     ...(database && {
-      database: { ...database, admin: { ...(database.admin as Settings), password: "password-of-the-snapshots" } },
+      database: {
+        ...database,
+        admin: { ...(database.admin as Settings), password: "password-of-the-snapshots" },
+      },
     }),
   };
 }

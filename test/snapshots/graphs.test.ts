@@ -63,14 +63,19 @@ describe.each(stackNames)("stack %s", (stack) => {
   });
 
   it("changes from stage to stage by what these words say, and by nothing else", () => {
-    const words = graphs.slice(1).map((graph, index) => differenceInWords(graphs[index] as Graph, graph));
+    const words = graphs
+      .slice(1)
+      .map((graph, index) => differenceInWords(graphs[index] as Graph, graph));
     expect(words).toEqual(changesOf(stack));
   });
 
   it("enters the router and goes past it by one selector, and by the percentage where there is one", async () => {
     const beside = { entry: "beside" };
     const selector = "spec.selector.app.kubernetes.io/name";
-    const entering = differenceInWords(await stackGraph(stack, "baseline", beside), graphs[0] as Graph);
+    const entering = differenceInWords(
+      await stackGraph(stack, "baseline", beside),
+      graphs[0] as Graph,
+    );
     expect(entering).toBe(`Service pool: ${selector} pool-v1 → router; nothing else`);
     const p25 = graphs[stages.indexOf("p25")] as Graph;
     expect(differenceInWords(p25, await stackGraph(stack, "p25", beside))).toBe(
@@ -107,8 +112,7 @@ describe("placeholders of stack prod", () => {
   it.each(placeholders("prod"))(
     "$path is named, with the command, when it alone is left",
     (left) => {
-      const problem =
-        `pool-migration:${left.path} is still the placeholder ${JSON.stringify(left.text)}, but must be `;
+      const problem = `pool-migration:${left.path} is still the placeholder ${JSON.stringify(left.text)}, but must be `;
       const [sentence = "", ...others] = problemsWith(left);
       expect(others).toEqual([]);
       expect(sentence.slice(0, problem.length)).toBe(problem);
