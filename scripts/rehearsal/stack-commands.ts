@@ -100,10 +100,12 @@ export class StackCommands {
     await this.#pulumi([...command, "--stack", this.place.stack], {
       mayFail: true,
       onStart(child) {
-        setTimeout(() => {
-          killed = child.exitCode === null && child.signalCode === null;
+        const timer = setTimeout(() => {
+          killed = true;
           signalInside(child, "SIGKILL");
-        }, afterSeconds * 1000).unref();
+        }, afterSeconds * 1000);
+        // Its process id may be another's once it has ended.
+        child.once("exit", () => clearTimeout(timer));
       },
     });
     return killed;
