@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { exitCodes } from "./lib/verb.ts";
 import { summaryOf, verbGroups } from "./lib/verbs.ts";
 
@@ -35,7 +36,7 @@ async function explain(name: string): Promise<number> {
     process.stdout.write(`npm run ${name}\n\n${summary}\n\nRuns: ${command}\n`);
     return exitCodes.done;
   }
-  const path = new URL(`../${file}`, import.meta.url).pathname;
+  const path = join(import.meta.dirname, "..", file);
   const child = spawn(process.execPath, [path, "--help"], { stdio: "inherit" });
   const [code] = (await once(child, "close")) as [number | null];
   return code ?? exitCodes.infrastructure;

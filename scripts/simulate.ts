@@ -1,10 +1,12 @@
 import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
 import { format, resolveConfig } from "prettier";
 import { z } from "zod";
 
 import { exitCodes, runVerb } from "./lib/verb.ts";
 import { progressLine } from "./lib/progress.ts";
+import { projectRoot } from "./local/paths.ts";
 import { cases } from "./simulate/cases.ts";
 import { simulationReport } from "./simulate/report.ts";
 import { simulationResult } from "./simulate/result.ts";
@@ -46,8 +48,6 @@ this machine; all of it takes some minutes. Ends with 1 when a goal is missed.`,
   },
 };
 
-const root = new URL("../", import.meta.url);
-
 await runVerb(verb, async ({ migrations, seed, record, dryRun, json }, signal) => {
   const planned = cases.map((one) => ({
     one,
@@ -88,13 +88,13 @@ await runVerb(verb, async ({ migrations, seed, record, dryRun, json }, signal) =
     scenarios.map((scenario) => runScenario(scenario, seed)),
   );
   const text = `${JSON.stringify(result, undefined, 2)}\n`;
-  await mkdir(new URL("out/", root), { recursive: true });
-  await writeFile(new URL("out/simulation.json", root), text);
+  await mkdir(join(projectRoot, "out"), { recursive: true });
+  await writeFile(join(projectRoot, "out", "simulation.json"), text);
   if (record) {
-    const path = new URL("docs/simulation.md", root).pathname;
+    const path = join(projectRoot, "docs", "simulation.md");
     const settings = { ...(await resolveConfig(path)), parser: "markdown" };
     await writeFile(path, await format(simulationReport(result), settings));
-    await writeFile(new URL("docs/simulation.json", root), text);
+    await writeFile(join(projectRoot, "docs", "simulation.json"), text);
   }
   if (json) process.stdout.write(text);
   else {
