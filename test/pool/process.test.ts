@@ -87,7 +87,9 @@ describe("fault switches", () => {
   it("leak the memory they are told to, which the metrics show, and stop at it", async () => {
     const megabytes = async (): Promise<number> => {
       const text = await (await fetch(`${v2.adminUrl}/metrics`)).text();
-      const sum = /^pool_worker_resident_memory_bytes\{[^}]*aggregate="sum"[^}]*\} (\S+)$/m.exec(text);
+      const sum = /^pool_worker_resident_memory_bytes\{[^}]*aggregate="sum"[^}]*\} (\S+)$/m.exec(
+        text,
+      );
       return Number(sum?.[1]) / 1024 ** 2;
     };
     const before = await megabytes();
