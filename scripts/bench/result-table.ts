@@ -20,11 +20,11 @@ export function resultTable(result: BenchResult): string {
     ...(brake ? [...brakeLines(brake), ""] : []),
     ...columns([
       ["goal", "", "measured", ""],
-      ...goals.map(({ what, goal, measured, met }) => [
+      ...goals.map(({ what, goal, measured, verdict }) => [
         what,
         goal,
         measured,
-        met ? "met" : "MISSED",
+        verdict === "met" ? verdict : verdict.toUpperCase(),
       ]),
     ]),
     ...goals.flatMap(({ what, why }) => (why === undefined ? [] : [`  why: ${what}: ${why}`])),

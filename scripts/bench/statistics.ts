@@ -19,15 +19,40 @@ export interface Spread {
   readonly median: number;
   readonly low: number;
   readonly high: number;
+  /** Range that holds the true median with 95 %; absent with fewer than six measurements, which cannot say it. */
+  readonly interval?: readonly [number, number];
 }
 
 /** Sums up measurements; the median, because a disturbed one says nothing about the others. */
 export function spread(values: readonly number[]): Spread {
+  const interval = medianInterval(values);
   return {
     median: quantile(values, 0.5),
     low: Math.min(...values),
     high: Math.max(...values),
+    ...(interval ? { interval } : {}),
   };
+}
+
+/**
+ * Range that holds the true median with at least 95 %, whatever the distribution: values are counted in from both ends
+ * as far as a fair coin allows (Conover, Practical Nonparametric Statistics, 3rd edition, 3.2).
+ *
+ * @returns undefined for fewer than six values, which cannot say it
+ */
+function medianInterval(values: readonly number[]): readonly [number, number] | undefined {
+  const sorted = [...values].sort((a, b) => a - b);
+  // Chance that at most `outside` of the values lie on one side of the median.
+  let term = 0.5 ** sorted.length;
+  let chance = term;
+  let outside = -1;
+  while (2 * chance <= 0.05) {
+    outside++;
+    term *= (sorted.length - outside) / (outside + 1);
+    chance += term;
+  }
+  const [low, high] = [sorted[outside], sorted[sorted.length - 1 - outside]];
+  return low === undefined || high === undefined ? undefined : [low, high];
 }
 
 /**

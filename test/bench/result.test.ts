@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { judge, type Measured } from "../../scripts/bench/result.ts";
+import { judge, type Measured, type RouterVsEnvoy } from "../../scripts/bench/result.ts";
 import { resultTable } from "../../scripts/bench/result-table.ts";
 import { summarize, type ArmFigures, type Pair } from "../../scripts/bench/router/compare.ts";
 import type { BrakeTime } from "../../scripts/bench/stack/brake-time.ts";
@@ -48,7 +48,7 @@ function measured(router: Partial<ArmFigures>, up: number, brake: number): Measu
     machine: { cores: 2, cpu: "some CPU", loadAverage: 0.1 },
     versions: { envoy: "1.40.0" },
     routerVsEnvoy: {
-      ...summarize([pair(router), pair(router), pair({})]),
+      ...summarize([...Array.from({ length: 5 }, () => pair(router)), pair({})]),
       agent: { requestsPerSecond: 5000, cpuMicroseconds: 9 },
       profile: {
         unit: "instructions",
@@ -91,7 +91,7 @@ describe("goals", () => {
   it("are all met by good figures, without reasons", () => {
     const { goals, allMet } = judge(good);
     expect(goals).toHaveLength(7);
-    expect(goals.filter(({ met }) => !met)).toEqual([]);
+    expect(goals.filter(({ verdict }) => verdict !== "met")).toEqual([]);
     expect(goals.some(({ why }) => why !== undefined)).toBe(false);
     expect(allMet).toBe(true);
   });
@@ -99,7 +99,9 @@ describe("goals", () => {
   it("that are missed name the profile that shows why", () => {
     const { goals, allMet } = judge(bad);
     expect(allMet).toBe(false);
-    const missed = goals.filter(({ met }) => !met).map(({ what, why }) => [what, why]);
+    const missed = goals
+      .filter(({ verdict }) => verdict === "missed")
+      .map(({ what, why }) => [what, why]);
     expect(missed).toEqual([
       ["throughput at saturation, router to plain Envoy", expect.stringContaining("profile")],
       ["CPU for a request, router to plain Envoy", expect.stringContaining("access log 30,000")],
@@ -114,6 +116,21 @@ describe("goals", () => {
         expect.stringContaining("takes 0.80 s"),
       ],
     ]);
+  });
+
+  it("are not shown to be met by pairs that scatter over the limit, nor by few pairs", () => {
+    const verdicts = (pairs: readonly Pair[]) => {
+      const routerVsEnvoy = { ...(good.routerVsEnvoy as RouterVsEnvoy), ...summarize(pairs) };
+      return judge({ ...good, routerVsEnvoy }).goals.slice(0, 3);
+    };
+    const p99 = (added: number) => pair({ p99Ms: plain.p99Ms + added });
+    const scattered = verdicts([-50, -40, -1, -1, 40, 50].map(p99));
+    expect(scattered.map(({ verdict }) => verdict)).toEqual(["met", "met", "not shown"]);
+    expect(scattered[2]?.why).toContain("profile");
+    const few = verdicts(Array.from({ length: 5 }, () => pair({})));
+    expect(few.map(({ verdict }) => verdict)).toEqual(["not shown", "not shown", "not shown"]);
+    const worse = verdicts([1, 1, 1].map(p99));
+    expect(worse[2]?.verdict).toBe("missed");
   });
 
   it("are only those of what was measured", () => {

@@ -30,6 +30,21 @@ describe("spread", () => {
   });
 });
 
+describe("the range that holds the median with 95 %", () => {
+  const interval = (count: number) =>
+    spread(Array.from({ length: count }, (_, index) => index + 1)).interval;
+
+  it("leaves out as many values at both ends as tables of the sign test say", () => {
+    expect(interval(5)).toBeUndefined();
+    expect(interval(6)).toEqual([1, 6]);
+    expect(interval(8)).toEqual([1, 8]);
+    expect(interval(9)).toEqual([2, 8]);
+    expect(interval(12)).toEqual([3, 10]);
+    expect(interval(20)).toEqual([6, 15]);
+    expect(interval(50)).toEqual([18, 33]);
+  });
+});
+
 describe("alternating pairs", () => {
   it("change who is first, so that a drift favours neither", () => {
     const pairs = alternatingPairs("A", "B", 3);
