@@ -2,6 +2,9 @@ import { stringify } from "yaml";
 import { migrationsDigest } from "../../infra/database/migrations.ts";
 import type { Graph, RegisteredResource } from "./graph.ts";
 
+/** Reads every SQL file: once is enough. */
+const sqlDigest = migrationsDigest();
+
 /** A graph as reviewers read it: every resource that a provider works on, by `<kind> <name>`, in that order. */
 export function graphText(graph: Graph): string {
   return resourcesText(describedResources(graph));
@@ -99,7 +102,7 @@ function optionsOf({ customTimeouts, deletedWith, ignoreChanges }: RegisteredRes
 /** Inputs with their keys sorted, secrets masked, and the digest of the SQL, which has tests of its own, named. */
 function readable(value: unknown, secrets: readonly string[], path: string): unknown {
   if (secrets.includes(path)) return "(secret)";
-  if (value === migrationsDigest()) return "(digest of the SQL)";
+  if (value === sqlDigest) return "(digest of the SQL)";
   if (Array.isArray(value)) {
     return value.map((item, index) => readable(item, secrets, `${path}[${index}]`));
   }
