@@ -22,7 +22,10 @@ const project = z
     main: z.string(),
     runtime: z.strictObject({
       name: z.literal("nodejs"),
-      options: z.strictObject({ typescript: z.literal(false) }),
+      options: z.strictObject({
+        typescript: z.literal(false),
+        nodeargs: z.string().startsWith("--import=data:text/javascript,"),
+      }),
     }),
     config: z.record(
       z.string(),
