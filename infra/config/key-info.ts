@@ -8,6 +8,8 @@ export interface KeyInfo {
   readonly allowed: string;
   /** A value for the command that sets the key; absent: the command asks for it, so that it stays out of the shell. */
   readonly example?: string;
+  /** Command that makes a value; it is piped into the one that sets the key, so that the value is in no argument. */
+  readonly madeBy?: string;
   /** What it means that the key is not set, where it has no default; absent: it must be set. */
   readonly absent?: string;
   /** Default of a key whose default depends on another key: the usual one, and the one that is in force elsewhere. */

@@ -115,7 +115,10 @@ export function problem(path: readonly PropertyKey[], finding: string, fix: stri
   return { path, sentence: `${subject} ${finding}; run: ${fix}` };
 }
 
-/** Command that sets a key. Without an example value it asks for the value, so that it stays out of the shell. */
+/**
+ * Command that sets a key. A secret is made by another command or asked for, so that it stays out of the shell and of
+ * every list of processes.
+ */
 export function setCommand(path: readonly PropertyKey[], value?: string): string {
   const key = findKey(path);
   const words = ["pulumi config set"];
@@ -125,6 +128,7 @@ export function setCommand(path: readonly PropertyKey[], value?: string): string
   );
   const argument = value ?? key?.example;
   if (argument !== undefined) words.push(argument);
+  else if (key?.madeBy !== undefined) words.unshift(key.madeBy, "|");
   return words.join(" ");
 }
 

@@ -82,8 +82,8 @@ export const token = () => z.string().regex(/^[!-+\--~]{16,256}$/);
 /** What to say of a token. */
 export const tokenAllowed = "a secret of 16 to 256 printable characters without spaces and commas";
 
-/** Shell expression that makes a token. */
-export const randomToken = '"$(openssl rand -hex 32)"';
+/** Command that makes a token. */
+export const randomToken = "openssl rand -hex 32";
 
 /** Amount of CPU, as Kubernetes writes it; a number of YAML or of the command line becomes text. */
 export const cpuQuantity = () =>

@@ -15,13 +15,16 @@ export interface EditedConfig {
 export function runPulumiConfig(config: EditedConfig, command: string): void {
   for (const part of command.split(" && ")) {
     const match =
-      /^pulumi config (set|rm)( --secret)?( --path)? '?pool-migration:(.*?)'?(?: (\S+|"\$\(.*\)"))?$/.exec(
+      /^(openssl rand -hex 32 \| )?pulumi config (set|rm)( --secret)?( --path)? '?pool-migration:(.*?)'?(?: (\S+))?$/.exec(
         part,
       );
     if (match === null) throw new Error(`Cannot be run: ${part}`);
-    const [, verb, secret, byPath, key = "", value] = match;
+    const [, made, verb, secret, byPath, key = "", argument] = match;
     const path = byPath === undefined ? [key] : parsePath(key);
-    setPath(config.raw, path, verb === "rm" ? undefined : storedValue(value, byPath !== undefined));
+    const value = made
+      ? crypto.randomUUID().repeat(2)
+      : storedValue(argument, byPath !== undefined);
+    setPath(config.raw, path, verb === "rm" ? undefined : value);
     if (secret !== undefined) config.secretKeys.add(String(path[0]));
   }
 }
@@ -33,9 +36,8 @@ function parsePath(text: string): (string | number)[] {
 }
 
 function storedValue(argument: string | undefined, byPath: boolean): unknown {
-  // Without a value the command asks for one; the shell replaces a command substitution.
+  // Without a value the command asks for one.
   if (argument === undefined) return "typed-by-a-person";
-  if (argument.includes("openssl rand -hex 32")) return crypto.randomUUID().repeat(2);
   const text = argument.replaceAll("'", "");
   if (!byPath) return text;
   if (/^(0|[1-9][0-9]*)$/.test(text)) return Number(text);

@@ -95,7 +95,10 @@ describe("the configuration", () => {
     expect(found.outcome).toBe("failed");
     expect(found.problems).toHaveLength(2);
     expect(found.problems[0]?.what).toContain('placeholder "<v1-image>"');
-    for (const { fix } of found.problems) expect(fix).toMatch(/^pulumi config set /);
+    expect(found.problems.map(({ fix }) => fix)).toEqual([
+      expect.stringMatching(/^pulumi config set --path 'pool-migration:v1\.image' /),
+      "openssl rand -hex 32 | pulumi config set --secret --path 'pool-migration:router.agentToken'",
+    ]);
     expect(JSON.stringify(found)).not.toContain("short-one");
   });
 

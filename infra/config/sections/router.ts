@@ -61,7 +61,7 @@ export const routerSections = {
       description: "Token of the router-agents' interface.",
       absent: "required, unless router.retire",
       allowed: tokenAllowed,
-      example: randomToken,
+      madeBy: randomToken,
       secret: "required",
     }),
     override: z
@@ -70,7 +70,7 @@ export const routerSections = {
           description: "Token with which testers choose a side by header; without it nobody can.",
           absent: "none",
           allowed: tokenAllowed,
-          example: randomToken,
+          madeBy: randomToken,
           secret: "required",
         }),
       })
@@ -80,7 +80,7 @@ export const routerSections = {
         "Token with which the brake is engaged at the agents themselves; without it nobody can.",
       absent: "none",
       allowed: tokenAllowed,
-      example: randomToken,
+      madeBy: randomToken,
       secret: "required",
     }),
   }),

@@ -42,21 +42,21 @@ export const badEntry: Readonly<Record<string, BadInput>> = {
     change: {},
     origin: { clearPaths: ["router.brakeToken"] },
     message:
-      "pool-migration:router.brakeToken is stored in clear, but must be a secret, and a new one because this one could be read; run: pulumi config set --secret --path 'pool-migration:router.brakeToken' \"$(openssl rand -hex 32)\"",
+      "pool-migration:router.brakeToken is stored in clear, but must be a secret, and a new one because this one could be read; run: openssl rand -hex 32 | pulumi config set --secret --path 'pool-migration:router.brakeToken'",
   },
   "a direct brake that can be guessed": {
     change: { "router/brakeToken": "stop" },
     message:
-      "pool-migration:router.brakeToken is a string (not shown), but must be a secret of 16 to 256 printable characters without spaces and commas; run: pulumi config set --secret --path 'pool-migration:router.brakeToken' \"$(openssl rand -hex 32)\"",
+      "pool-migration:router.brakeToken is a string (not shown), but must be a secret of 16 to 256 printable characters without spaces and commas; run: openssl rand -hex 32 | pulumi config set --secret --path 'pool-migration:router.brakeToken'",
   },
   "a direct brake with the agents' token": {
     change: { "router/brakeToken": sampleSecrets.agentToken },
     message:
-      "pool-migration:router.brakeToken equals router.agentToken, but must be another secret, because people who brake know it; run: pulumi config set --secret --path 'pool-migration:router.brakeToken' \"$(openssl rand -hex 32)\"",
+      "pool-migration:router.brakeToken equals router.agentToken, but must be another secret, because people who brake know it; run: openssl rand -hex 32 | pulumi config set --secret --path 'pool-migration:router.brakeToken'",
   },
   "a direct brake with the testers' token": {
     change: { "router/brakeToken": sampleSecrets.overrideToken },
     message:
-      "pool-migration:router.brakeToken equals router.override.token, but must be another secret, because people who brake know it; run: pulumi config set --secret --path 'pool-migration:router.brakeToken' \"$(openssl rand -hex 32)\"",
+      "pool-migration:router.brakeToken equals router.override.token, but must be another secret, because people who brake know it; run: openssl rand -hex 32 | pulumi config set --secret --path 'pool-migration:router.brakeToken'",
   },
 };

@@ -36,34 +36,34 @@ export const badRouter: Readonly<Record<string, BadInput>> = {
   "no agent token": {
     change: { router: {} },
     message:
-      "pool-migration:router.agentToken is missing, but must be a secret of 16 to 256 printable characters without spaces and commas unless router.retire is true; run: pulumi config set --secret --path 'pool-migration:router.agentToken' \"$(openssl rand -hex 32)\"",
+      "pool-migration:router.agentToken is missing, but must be a secret of 16 to 256 printable characters without spaces and commas unless router.retire is true; run: openssl rand -hex 32 | pulumi config set --secret --path 'pool-migration:router.agentToken'",
   },
   "an agent token in clear": {
     change: {},
     origin: { secretKeys: new Set(["pool", "database"]) },
     message:
-      "pool-migration:router.agentToken is stored in clear, but must be a secret, and a new one because this one could be read; run: pulumi config set --secret --path 'pool-migration:router.agentToken' \"$(openssl rand -hex 32)\"",
+      "pool-migration:router.agentToken is stored in clear, but must be a secret, and a new one because this one could be read; run: openssl rand -hex 32 | pulumi config set --secret --path 'pool-migration:router.agentToken'",
   },
   "a token in clear beside an encrypted one": {
     change: {},
     origin: { clearPaths: ["router.override.token"] },
     message:
-      "pool-migration:router.override.token is stored in clear, but must be a secret, and a new one because this one could be read; run: pulumi config set --secret --path 'pool-migration:router.override.token' \"$(openssl rand -hex 32)\"",
+      "pool-migration:router.override.token is stored in clear, but must be a secret, and a new one because this one could be read; run: openssl rand -hex 32 | pulumi config set --secret --path 'pool-migration:router.override.token'",
   },
   "a token that can be guessed": {
     change: { "router/agentToken": "swordfish" },
     message:
-      "pool-migration:router.agentToken is a string (not shown), but must be a secret of 16 to 256 printable characters without spaces and commas; run: pulumi config set --secret --path 'pool-migration:router.agentToken' \"$(openssl rand -hex 32)\"",
+      "pool-migration:router.agentToken is a string (not shown), but must be a secret of 16 to 256 printable characters without spaces and commas; run: openssl rand -hex 32 | pulumi config set --secret --path 'pool-migration:router.agentToken'",
   },
   "a token with a comma, which a repeated header could be": {
     change: { "router/override/token": "0123456789abcdef,0123456789abcdef" },
     message:
-      "pool-migration:router.override.token is a string (not shown), but must be a secret of 16 to 256 printable characters without spaces and commas; run: pulumi config set --secret --path 'pool-migration:router.override.token' \"$(openssl rand -hex 32)\"",
+      "pool-migration:router.override.token is a string (not shown), but must be a secret of 16 to 256 printable characters without spaces and commas; run: openssl rand -hex 32 | pulumi config set --secret --path 'pool-migration:router.override.token'",
   },
   "testers with the agents' token": {
     change: { "router/override/token": sampleSecrets.agentToken },
     message:
-      "pool-migration:router.override.token equals router.agentToken, but must be another secret, because testers know it; run: pulumi config set --secret --path 'pool-migration:router.override.token' \"$(openssl rand -hex 32)\"",
+      "pool-migration:router.override.token equals router.agentToken, but must be another secret, because testers know it; run: openssl rand -hex 32 | pulumi config set --secret --path 'pool-migration:router.override.token'",
   },
   "a router that is no map": {
     change: { router: "swordfish" },

@@ -15,9 +15,14 @@ const remedy =
 /** What is wrong with the messages about a refused configuration. */
 function messageFaults({ problems, message }: ConfigError): string[] {
   const faults = problems.flatMap(({ sentence }) => {
-    const [finding = "", fix = ""] = sentence.split(/; run: (?=pulumi )/);
+    const [finding = "", fix = ""] = sentence.split(
+      /; run: (?=(?:openssl rand -hex 32 \| )?pulumi )/,
+    );
     const named = /^(pool-migration:\S|The stack is unusable: )/.test(finding);
-    const advised = /^pulumi (config (set|rm) .*pool-migration:|stack rename )/s.test(fix);
+    const advised =
+      /^(openssl rand -hex 32 \| pulumi config set --secret .*pool-migration:|pulumi (config (set|rm) .*pool-migration:|stack rename ))/s.test(
+        fix,
+      );
     return named && advised && (remedy.test(finding) || finding.startsWith("The stack"))
       ? []
       : [`no clear message: ${sentence}`];
