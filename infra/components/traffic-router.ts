@@ -66,7 +66,7 @@ export class TrafficRouter extends pulumi.ComponentResource {
       name,
       {
         metadata,
-        spec: { minAvailable: 1, selector: { matchLabels: workloadSelector(name) } },
+        spec: { maxUnavailable: 1, selector: { matchLabels: workloadSelector(name) } },
       },
       child,
     );

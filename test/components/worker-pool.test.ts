@@ -67,7 +67,7 @@ describe("disruption budgets", () => {
   it("keep a router, and all pods of a pool but one that is not broken", () => {
     const budget = (name: string) => findResource(graph, types.disruptionBudget, name).inputs.spec;
     const selector = (name: string) => ({ matchLabels: { "app.kubernetes.io/name": name } });
-    expect(budget("router")).toEqual({ minAvailable: 1, selector: selector("router") });
+    expect(budget("router")).toEqual({ maxUnavailable: 1, selector: selector("router") });
     for (const name of ["pool-v1", "pool-v2"]) {
       expect(budget(name)).toEqual({
         maxUnavailable: 1,
