@@ -8,7 +8,7 @@ export default defineConfig({
   test: {
     exclude: ["test/cluster/**"],
     pool: "forks",
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 120_000,
     projects: [

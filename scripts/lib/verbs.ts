@@ -36,7 +36,7 @@ export const verbGroups: readonly VerbGroup[] = [
         "Simulate thousands of migrations, and measure false rollbacks and power of the gate",
       conformance: "Check any pool against the pool contract, over HTTP alone (--url <url>)",
       test: "Run the tests that need no root and no cluster",
-      "test:fuzz": "Check 100,000 generated configurations against the loader and the routes",
+      "test:long": "Test with inputs in large numbers, of which npm test takes a sample",
       "test:cluster": "Run the tests that need the local environment",
       bench: "Measure the router against plain Envoy, a change of the stage, and the brake",
       check: "Check format, lint, types and unused code",

@@ -2,7 +2,7 @@ import { it } from "vitest";
 
 import { expectClearOutcomes } from "./outcomes.ts";
 
-/** A sample of what `npm run test:fuzz` does with 100,000. */
+/** A sample of what `npm run test:long` does with 100,000. */
 const runs = 2000;
 
 it.each(["maps", "text"] as const)(

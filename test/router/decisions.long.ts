@@ -1,0 +1,3 @@
+import { describeDecisions } from "./support/decisions.ts";
+
+describeDecisions(20_000);
