@@ -22,10 +22,7 @@ const project = z
     main: z.string(),
     runtime: z.strictObject({
       name: z.literal("nodejs"),
-      options: z.strictObject({
-        typescript: z.literal(false),
-        nodeargs: z.string().startsWith("--import=data:text/javascript,"),
-      }),
+      options: z.strictObject({ typescript: z.literal(false) }),
     }),
     config: z.record(
       z.string(),
