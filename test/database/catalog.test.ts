@@ -6,29 +6,20 @@ import { describeResult } from "../../scripts/agents/migrate/description.ts";
 import { down, status, up } from "../../scripts/agents/migrate/commands.ts";
 import { compareCatalog } from "../../scripts/agents/migrate/catalog.ts";
 import type { CatalogComparison } from "../../scripts/agents/migrate/catalog.ts";
-import { startPostgres } from "../lib/postgres.ts";
-import type { TestPostgres } from "../lib/postgres.ts";
 import { prepareDatabase } from "./migrated-database.ts";
 import type { PreparedDatabase } from "./migrated-database.ts";
-import { migrationText, SqlFileCopies } from "./sql-files.ts";
+import { useOwnServer } from "./own-server.ts";
+import { migrationText } from "./sql-files.ts";
 
-let server: TestPostgres;
-const copies = new SqlFileCopies();
-
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(async () => {
-  await server.stop();
-  await copies.remove();
-});
+const own = useOwnServer();
+const { copies } = own;
 
 describe("the catalog", () => {
   let database: PreparedDatabase;
   let superuser: pg.Client;
 
   beforeAll(async () => {
-    database = await prepareDatabase(server, "drift");
+    database = await prepareDatabase(own.server, "drift");
     await up(database.context);
     superuser = await database.connectAsSuperuser();
     await superuser.query("SET search_path = pool_migration");
@@ -204,7 +195,7 @@ describe("the catalog", () => {
 
 describe("a difference", () => {
   it("is shown to the reader, and stays one when further migrations follow", async () => {
-    const database = await prepareDatabase(server, "stays");
+    const database = await prepareDatabase(own.server, "stays");
     const directories = await copies.make();
     const context = { ...database.context, directories };
     await up(context);
@@ -247,7 +238,7 @@ describe("a difference", () => {
   });
 
   it("is made by a down part that does not restore what was there", async () => {
-    const database = await prepareDatabase(server, "half_down");
+    const database = await prepareDatabase(own.server, "half_down");
     const directories = await copies.make();
     const context = { ...database.context, directories };
     await writeFile(
@@ -266,7 +257,7 @@ describe("a difference", () => {
   });
 
   it("is none where partitions come and go", async () => {
-    const database = await prepareDatabase(server, "come_and_go");
+    const database = await prepareDatabase(own.server, "come_and_go");
     await up(database.context);
     const owner = await database.connect("owner");
     await owner.query("SET ROLE come_and_go_owner; SELECT ensure_partitions(24)");

@@ -5,33 +5,18 @@ import { writeFile } from "node:fs/promises";
 import { createServer, connect } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { up } from "../../scripts/agents/migrate/commands.ts";
-import { startPostgres } from "../lib/postgres.ts";
-import type { TestPostgres } from "../lib/postgres.ts";
 import { prepareDatabase } from "./migrated-database.ts";
-import {
-  appliedNames,
-  impatient,
-  migrationNames,
-  migrationText,
-  SqlFileCopies,
-} from "./sql-files.ts";
+import { useOwnServer } from "./own-server.ts";
+import { appliedNames, impatient, migrationNames, migrationText } from "./sql-files.ts";
 
-let server: TestPostgres;
-const copies = new SqlFileCopies();
-
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(async () => {
-  await server.stop();
-  await copies.remove();
-});
+const own = useOwnServer();
+const { copies } = own;
 
 describe("two runs at once", () => {
   it("share the work: one does it, the other waits and finds it done", async () => {
-    const database = await prepareDatabase(server, "at_once");
+    const database = await prepareDatabase(own.server, "at_once");
     const results = await Promise.all([up(database.context), up(database.context)]);
     const changed = results.map((result) => result.changed.length).sort();
     expect(changed).toEqual([0, migrationNames.length]);
@@ -40,7 +25,7 @@ describe("two runs at once", () => {
   });
 
   it("name the session that does not end", async () => {
-    const database = await prepareDatabase(server, "hung");
+    const database = await prepareDatabase(own.server, "hung");
     const hung = await database.connect("owner");
     await hung.query("SET application_name = 'a hung run'");
     await hung.query("SELECT pg_advisory_lock(7241865325823964)");
@@ -59,7 +44,7 @@ describe("two runs at once", () => {
 
 describe("a table that somebody else has locked", () => {
   it("lets the others pass between the attempts and is migrated when it is free", async () => {
-    const database = await prepareDatabase(server, "locked_a_while");
+    const database = await prepareDatabase(own.server, "locked_a_while");
     const copy = await copies.make();
     await up({ ...database.context, directories: copy });
     await writeFile(
@@ -85,7 +70,7 @@ describe("a table that somebody else has locked", () => {
   });
 
   it("fails with the name of the session that holds it, and leaves nothing half done", async () => {
-    const database = await prepareDatabase(server, "locked_for_good");
+    const database = await prepareDatabase(own.server, "locked_for_good");
     const copy = await copies.make();
     await up({ ...database.context, directories: copy });
     await writeFile(
@@ -120,7 +105,7 @@ describe("a table that somebody else has locked", () => {
 
 describe("a run that dies", () => {
   it("leaves whole migrations behind, each in the ledger, and the next run goes on", async () => {
-    const database = await prepareDatabase(server, "dies");
+    const database = await prepareDatabase(own.server, "dies");
     const superuser = await database.connectAsSuperuser();
     const context = {
       ...database.context,
@@ -149,7 +134,7 @@ describe("a run that dies", () => {
   });
 
   it("by SIGKILL between two files leaves the first and nothing of the second", async () => {
-    const database = await prepareDatabase(server, "killed");
+    const database = await prepareDatabase(own.server, "killed");
     const superuser = await database.connectAsSuperuser();
     // Holds the run at the first statement of the third file.
     await superuser.query(`
@@ -192,7 +177,7 @@ describe("a run that dies", () => {
   });
 
   it("keeps the migrations before the one that fails", async () => {
-    const database = await prepareDatabase(server, "fails");
+    const database = await prepareDatabase(own.server, "fails");
     const copy = await copies.make();
     await writeFile(
       join(copy.migrations, "0008_wrong.sql"),
@@ -211,14 +196,14 @@ describe("a run that dies", () => {
 
 describe("a server that does not answer", () => {
   it("is waited for", async () => {
-    const database = await prepareDatabase(server, "late");
+    const database = await prepareDatabase(own.server, "late");
     let refusals = 3;
     const starting = createServer((socket) => {
       if (refusals > 0) {
         refusals -= 1;
         socket.destroy();
       } else {
-        socket.pipe(connect(server.port, "127.0.0.1")).pipe(socket);
+        socket.pipe(connect(own.server.port, "127.0.0.1")).pipe(socket);
       }
     });
     await new Promise<void>((resolve) => starting.listen(0, "127.0.0.1", resolve));
@@ -231,7 +216,7 @@ describe("a server that does not answer", () => {
   });
 
   it("is named after a bounded time", async () => {
-    const database = await prepareDatabase(server, "nobody");
+    const database = await prepareDatabase(own.server, "nobody");
     const settings = { ...database.settings, port: 1 };
     const context = impatient({ ...database.context, settings }, { connectSeconds: 0.3 });
     await expect(up(context)).rejects.toMatchObject({

@@ -1,22 +1,13 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { down, up } from "../../scripts/agents/migrate/commands.ts";
-import { startPostgres } from "../lib/postgres.ts";
-import type { TestPostgres } from "../lib/postgres.ts";
 import { prepareDatabase } from "./migrated-database.ts";
-import { appliedNames, migrationNames, migrationText, SqlFileCopies } from "./sql-files.ts";
+import { useOwnServer } from "./own-server.ts";
+import { appliedNames, migrationNames, migrationText } from "./sql-files.ts";
 
-let server: TestPostgres;
-const copies = new SqlFileCopies();
-
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(async () => {
-  await server.stop();
-  await copies.remove();
-});
+const own = useOwnServer();
+const { copies } = own;
 
 describe("an applied file", () => {
   it.each([
@@ -40,7 +31,7 @@ describe("an applied file", () => {
       "0003_late.sql is new and comes before 0003_pool_metrics",
     ],
   ])("that was %s is refused, and nothing changes", async (what, change, message) => {
-    const database = await prepareDatabase(server, `history_${what.replace(/ .*/, "")}`);
+    const database = await prepareDatabase(own.server, `history_${what.replace(/ .*/, "")}`);
     const copy = await copies.make();
     const context = { ...database.context, directories: copy };
     await up(context);
@@ -68,7 +59,7 @@ describe("files that are no migrations", () => {
     await writeFile(join(copy.migrations, "7-Wrong.sql"), migrationText("SELECT 1", "SELECT 1"));
     await writeFile(join(copy.migrations, "0009_one_way.sql"), "CREATE TABLE one_way ();\n");
     const context = {
-      ...(await prepareDatabase(server, "no_migrations")).context,
+      ...(await prepareDatabase(own.server, "no_migrations")).context,
       directories: copy,
     };
     await expect(async () => up(context)).rejects.toMatchObject({

@@ -1,27 +1,18 @@
 import { cp, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { liveFingerprint } from "../../scripts/agents/migrate/catalog.ts";
 import { down, up } from "../../scripts/agents/migrate/commands.ts";
-import { startPostgres } from "../lib/postgres.ts";
-import type { TestPostgres } from "../lib/postgres.ts";
 import { prepareDatabase } from "./migrated-database.ts";
-import { migrationNames, SqlFileCopies } from "./sql-files.ts";
+import { useOwnServer } from "./own-server.ts";
+import { migrationNames } from "./sql-files.ts";
 
-let server: TestPostgres;
-const copies = new SqlFileCopies();
-
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(async () => {
-  await server.stop();
-  await copies.remove();
-});
+const own = useOwnServer();
+const { copies } = own;
 
 describe("migrations", () => {
   it("go up, down to nothing and up to the same tables again", async () => {
-    const database = await prepareDatabase(server, "round_trip");
+    const database = await prepareDatabase(own.server, "round_trip");
     const owner = await database.connect("owner");
     const first = await up(database.context);
     expect(first.changed).toEqual(migrationNames);
@@ -45,7 +36,7 @@ describe("migrations", () => {
   });
 
   it("revert one by one, each to exactly the tables that were there before it", async () => {
-    const database = await prepareDatabase(server, "one_by_one");
+    const database = await prepareDatabase(own.server, "one_by_one");
     const owner = await database.connect("owner");
     const whole = await copies.make();
     const partial = join(whole.migrations, "..", "first-ones");
@@ -71,7 +62,7 @@ describe("migrations", () => {
   });
 
   it("change nothing the second time", async () => {
-    const database = await prepareDatabase(server, "second_time");
+    const database = await prepareDatabase(own.server, "second_time");
     const owner = await database.connect("owner");
     const first = await up(database.context);
     const fingerprint = await liveFingerprint(owner);

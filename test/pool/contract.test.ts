@@ -1,30 +1,22 @@
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { startPostgres, type TestPostgres } from "../lib/postgres.ts";
+import { startBothPools } from "./both-pools.ts";
 import { definition, listedIds, PoolCaller, setFaults, type PoolAnswer } from "./pool-caller.ts";
-import { killAllPools, startReadyPool, type PoolProcess } from "./pool-process.ts";
+import { startReadyPool, type PoolProcess } from "./pool-process.ts";
 import { runProgram } from "./program.ts";
 
-let postgres: TestPostgres;
+let pools: Awaited<ReturnType<typeof startBothPools>>;
 let v1: PoolProcess;
 let v2: PoolProcess;
 let caller: PoolCaller;
 let sessions = 0;
 
 beforeAll(async () => {
-  postgres = await startPostgres();
-  await postgres.createDatabase("pool");
-  // Both at once: they agree on who creates the tables.
-  [v1, v2] = await Promise.all([
-    startReadyPool("v1", postgres.url("pool")),
-    startReadyPool("v2", postgres.url("pool")),
-  ]);
+  pools = await startBothPools();
+  ({ v1, v2 } = pools);
 });
 
-afterAll(async () => {
-  await killAllPools();
-  await postgres.stop();
-});
+afterAll(() => pools.stop());
 
 beforeEach(() => {
   caller = new PoolCaller(`session-${++sessions}`);
@@ -66,7 +58,7 @@ describe("a session that moves between the pools", () => {
 
 describe("a session that nobody used for its time to live", () => {
   const sql = async (text: string, ...values: string[]): Promise<unknown[]> => {
-    const client = new pg.Client({ connectionString: postgres.url("pool") });
+    const client = new pg.Client({ connectionString: pools.postgres.url("pool") });
     await client.connect();
     try {
       return (await client.query<Record<string, unknown>>(text, values)).rows;
@@ -116,7 +108,7 @@ describe("a session that nobody used for its time to live", () => {
     const session = `session-${sessions}`;
     await caller.create(v1, "p");
     await age(session, -1);
-    const pool = await startReadyPool("v2", postgres.url("pool"));
+    const pool = await startReadyPool("v2", pools.postgres.url("pool"));
     expect(await sql("SELECT id FROM pool_sessions WHERE id = $1", session)).toEqual([]);
     expect(await sql("SELECT id FROM pool_programs WHERE session_id = $1", session)).toEqual([]);
     await pool.kill();
@@ -216,7 +208,7 @@ describe("an Idempotency-Key", () => {
   });
 
   it("is free again when the process that held it died", async () => {
-    const victim = await startReadyPool("v2", postgres.url("pool"));
+    const victim = await startReadyPool("v2", pools.postgres.url("pool"));
     await caller.create(v1, "p");
     await setFaults(victim, { latency_ms: 60_000 });
     const cut = caller.execute(victim, "p", { "idempotency-key": "k" }).catch(() => "cut");
