@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Tests with inputs in large numbers, of which `npm test` takes a sample. */
+/** What takes longer than `npm test` may: inputs in large numbers, of which it takes a sample, and updates that fail. */
 export default defineConfig({
   test: {
     include: ["test/**/*.long.ts"],
