@@ -97,10 +97,11 @@ export function findings(): RehearsalFindings & { accounting: Accounting; stays:
   });
   addVisit(accounting, "102", 0); // braked
   addVisit(accounting, "200", 0); // lowered with a broken image
-  addVisit(accounting, "0", 0, undefined, minimumRequests);
+  addVisit(accounting, "0", 0);
   accounting.entry.expect("beside", -10);
   accounting.entry.expect("inline", 0);
-  accounting.addRequest(direct(-1));
+  const pastRouter = direct(-1);
+  for (let count = 0; count < minimumRequests; count++) accounting.addRequest(pastRouter);
   return {
     startedAt: new Date(0),
     durationSeconds: 300,
