@@ -23,7 +23,7 @@ export const quickEnvironment = {
   POOL_WORKERS: "2",
   POOL_MAX_QUEUE: "20",
   POOL_SETTLE_S: "0.3",
-  POOL_BREAKER_OPEN_MS: "100",
+  POOL_BREAKER_OPEN_MS: "500",
   POOL_FAULTS_ENABLED: "true",
 } as const;
 

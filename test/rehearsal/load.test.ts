@@ -25,7 +25,7 @@ class LoadProcess {
   constructor(settings: Partial<LoadSettings> & { baseUrl: string }) {
     const complete: LoadSettings = {
       name: "load",
-      timeoutMs: 5000,
+      timeoutMs: 20_000,
       repeats: 0,
       shape: { ...defaultShape, rate: 200, sessions: 50 },
       ...settings,
@@ -75,7 +75,7 @@ describe("a load on a pool", () => {
 
   it("tells what came of each request and finds every program, or which are missing", async () => {
     const load = new LoadProcess({ baseUrl: pool.url });
-    await load.read(400);
+    await load.read(300);
     load.send({ command: "stop" });
     expect(await load.read()).toEqual({ type: "stopped" });
     const { records } = load;
@@ -109,10 +109,10 @@ describe("a load on a pool", () => {
 
   it("goes on three times as fast from where it is when it is told to", async () => {
     const load = new LoadProcess({ baseUrl: pool.url });
-    await load.read(300);
+    await load.read(200);
     const toldAt = Date.now();
     load.send({ command: "pace", factor: 3 });
-    await load.read(900);
+    await load.read(700);
     load.send({ command: "stop" });
     expect(await load.read()).toEqual({ type: "stopped" });
     const planned = load.records.map(({ intendedAt }) => intendedAt).sort((a, b) => a - b);

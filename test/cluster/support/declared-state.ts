@@ -20,12 +20,18 @@ interface LiveObject {
 
 /**
  * What the stack's namespace holds, a line an object, sorted: names without the random part of those that the engine
- * names, and what a stage changes of their content.
+ * names, and what a stage changes of their content. Secrets that no workload uses are left out: one whose creation was
+ * cut off is known to nobody by its name, and goes with the namespace.
  */
 export async function declaredState(commands: StackCommands): Promise<string[]> {
   const { output } = await commands.kubectl(["get", kinds.join(","), "--output=json"]);
   const { items } = JSON.parse(output) as { items: readonly LiveObject[] };
-  const lines = items.map(({ kind, metadata, data, spec }) => {
+  const workloads = items.filter(({ kind }) => ["Deployment", "Job"].includes(kind));
+  const inUse = JSON.stringify(workloads.map(({ spec }) => spec));
+  const known = items.filter(
+    ({ kind, metadata }) => kind !== "Secret" || inUse.includes(`"${metadata.name}"`),
+  );
+  const lines = known.map(({ kind, metadata, data, spec }) => {
     const name = metadata.name.replace(/-[0-9a-f]{8}$/, "-*");
     const images = spec?.template?.spec.containers.map(({ image }) => image);
     const content = {
