@@ -3,6 +3,7 @@ import { program } from "./program.ts";
 export const {
   stage,
   percentage,
+  status,
   gradualRolloutPercentage,
   flags,
   profile,

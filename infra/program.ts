@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { callersAddress, declareCallersService } from "./components/callers-service.ts";
+import { declareGuard } from "./components/guard.ts";
 import { createKubernetesProvider } from "./components/kubernetes-provider.ts";
 import { MigrationDatabase } from "./components/migration-database.ts";
 import { declarePoolFlags } from "./components/pool-flags.ts";
@@ -36,17 +37,11 @@ export function program() {
         { ...config.router, pool, namespaceName: config.namespace, namespace },
         opts,
       );
+  const { readyTimeoutSeconds } = pool;
   const database =
     config.database &&
-    new MigrationDatabase(
-      "database",
-      {
-        ...config.database,
-        namespace,
-        readyTimeoutSeconds: config.pool.readyTimeoutSeconds,
-      },
-      opts,
-    );
+    new MigrationDatabase("database", { ...config.database, namespace, readyTimeoutSeconds }, opts);
+  declareGuard(config, { namespace, router, flags, database }, opts);
   const { v1, v2 } = createWorkerPools(config, { namespace, flags, database }, opts);
   const target = router ?? v2;
   const callers = besideService ?? leadCallers(target ? [target] : []);
@@ -54,6 +49,8 @@ export function program() {
   return {
     stage: stage.name,
     percentage,
+    // Declared is not yet in force: a brake that is engaged and a raise without a ready V2 hold it back.
+    status: `npm run status -- --stack ${config.stack}`,
     gradualRolloutPercentage: config.flags.gradualRolloutPercentage,
     flags: config.flags,
     profile: config.profile,

@@ -1,6 +1,6 @@
 import { projectDirectories, status } from "./agents/migrate/commands.ts";
 import { describeResult, isInOrder } from "./agents/migrate/description.ts";
-import { findDatabase } from "./db-status/find-database.ts";
+import { findDatabase } from "./lib/find-database.ts";
 import { clusterOptions } from "./lib/cluster-options.ts";
 import { exitCodes, runVerb } from "./lib/verb.ts";
 

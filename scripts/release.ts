@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Engagement } from "../infra/rollout/brake.ts";
-import { observeBrake, releasePatch } from "../infra/rollout/brake.ts";
+import { isByGuard, observeBrake, releasePatch } from "../infra/rollout/brake.ts";
 import { objectNames } from "../infra/rollout/names.ts";
 import { effectivePercentage } from "../infra/rollout/percentage.ts";
 import type { RolloutRecord } from "../infra/rollout/rollout-record.ts";
@@ -28,9 +28,6 @@ import { VerbError, exitCodes, runVerb } from "./lib/verb.ts";
 
 /** Highest stage at which a guard's rollback may be released without `--force`. */
 const safePercentage = 5;
-
-/** How a guard marks its engagements. */
-const guardSource = "guard";
 
 const verb = {
   name: "release",
@@ -82,7 +79,7 @@ function refuseAfterGuard(
   { stack, force }: { stack: string; force: boolean },
 ): void {
   const percentage = percentageOfStageName(stage) ?? 100;
-  const byGuard = engagements.filter(({ source }) => source === guardSource);
+  const byGuard = engagements.filter(isByGuard);
   if (force || byGuard.length === 0 || percentage <= safePercentage) return;
   throw new VerbError(
     exitCodes.refused,

@@ -4,6 +4,7 @@ import type { DatabaseConfig } from "../config/migration-config.ts";
 import { loginPassword } from "../database/login-password.ts";
 import { accessKinds, groupRole, loginRole, schemaName } from "../database/names.ts";
 import type { AccessKind } from "../database/names.ts";
+import { MaintenanceCronJob } from "./maintenance-cron-job.ts";
 import { MigrationJob } from "./migration-job.ts";
 
 /** What the migration's database is made of. */
@@ -17,12 +18,18 @@ export interface MigrationDatabaseArgs extends DatabaseConfig {
 type Roles = Readonly<Record<AccessKind, postgresql.Role>>;
 
 /**
- * Database, schema, roles and privileges of the migration's tables, and the Job that brings the tables up to date.
- * Tables are made by SQL migrations, not by Pulumi. Nothing in the traffic's path depends on any of this.
+ * Database, schema, roles and privileges of the migration's tables, the Job that brings the tables up to date, and the
+ * CronJob that keeps them in order. Tables are made by SQL migrations, not by Pulumi. Nothing in the traffic's path
+ * depends on any of this.
  */
 export class MigrationDatabase extends pulumi.ComponentResource {
   /** Name of the Job that ran the migrations last. */
   readonly jobName: pulumi.Output<string>;
+  /**
+   * What has to be there before anybody logs in who records, and goes after they have gone: a database in which somebody
+   * is logged in cannot be dropped by an administrator who is no superuser.
+   */
+  readonly access: readonly pulumi.Resource[];
 
   constructor(name: string, args: MigrationDatabaseArgs, opts: pulumi.ComponentResourceOptions) {
     super("pool-migration:components:MigrationDatabase", name, {}, opts);
@@ -60,24 +67,30 @@ export class MigrationDatabase extends pulumi.ComponentResource {
       ...createPrivileges(groups, database, schema, inside),
       ...revokePublic(user, groups, database, inside),
     ];
+    const pod = {
+      namespace: args.namespace,
+      image: args.toolsImage,
+      connection: {
+        PGHOST: args.host,
+        PGPORT: String(args.port),
+        PGDATABASE: database.name,
+        PGUSER: logins.owner.name,
+        PGSSLMODE: args.ssl,
+      },
+      readyTimeoutSeconds: args.readyTimeoutSeconds,
+    };
     const job = new MigrationJob(
       "migrate",
-      {
-        namespace: args.namespace,
-        image: args.toolsImage,
-        connection: {
-          PGHOST: args.host,
-          PGPORT: String(args.port),
-          PGDATABASE: database.name,
-          PGUSER: logins.owner.name,
-          PGSSLMODE: args.ssl,
-        },
-        password: derivePassword(password, args.name, "owner"),
-        readyTimeoutSeconds: args.readyTimeoutSeconds,
-      },
+      { ...pod, password: derivePassword(password, args.name, "owner") },
       { parent: this, dependsOn: [schema, ...privileges, ...Object.values(logins)] },
     );
+    new MaintenanceCronJob(
+      "maintain",
+      { ...pod, credentials: job.credentials, keepMonths: args.keepMonths },
+      { parent: this, dependsOn: job },
+    );
     this.jobName = job.jobName;
+    this.access = [database, logins.writer];
     this.registerOutputs({ jobName: this.jobName });
   }
 }

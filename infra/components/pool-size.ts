@@ -64,7 +64,7 @@ export function declareAutoscaler(
 }
 
 /**
- * Lets nodes be emptied one pod of the pool at a time. Pods that are not ready may always go: a broken V2 must not
+ * Lets nodes be emptied one pod of the workload at a time. Pods that are not ready may always go: a broken V2 must not
  * keep a node from being repaired.
  */
 export function declareDisruptionBudget(

@@ -6,6 +6,7 @@ import { routeTimeoutSeconds } from "../rollout/router-settings.ts";
 import type { RouterSettings } from "../rollout/router-settings.ts";
 import { spreadPods } from "./pod-spread.ts";
 import { restrictedContainer, restrictedOwnPod } from "./restricted-pod.ts";
+import { credentialsMount, credentialsVolume } from "./service-account.ts";
 
 /** What a pod of the router is made of. */
 export interface RouterPodArgs {
@@ -24,9 +25,6 @@ export interface RouterPodArgs {
 /** Where the ConfigMaps are mounted: what a pod that starts without an API server begins with. */
 const mountDirectory = "/etc/router";
 
-/** Where clients inside a pod look for their credentials. */
-const credentialsDirectory = "/var/run/secrets/kubernetes.io/serviceaccount";
-
 /** Seconds for which a stopping Envoy tells its callers to close their connections. */
 const drainSeconds = 20;
 
@@ -37,9 +35,10 @@ const node = "/usr/local/bin/node";
 
 /**
  * Room for the agent's heap, MiB. With Node's defaults young objects alone take it over 120 MiB at 2,000 requests a
- * second, with these it stays under 115 (measured).
+ * second; with these the process stays under 118 while it knows 100,000 sessions, and takes 146 at the million that it
+ * knows at most (measured).
  */
-const agentNodeOptions = "--max-semi-space-size=2 --max-old-space-size=64";
+const agentNodeOptions = "--max-semi-space-size=2 --max-old-space-size=40";
 
 /**
  * Envoy with the agent beside it. The agent is a native sidecar: it writes and validates the first files, its startup
@@ -94,7 +93,7 @@ function agentContainer(args: RouterPodArgs): k8s.types.input.core.v1.Container 
       { name: "state", mountPath: routerDirectory },
       { name: "rollout", mountPath: `${mountDirectory}/rollout`, readOnly: true },
       { name: "brake", mountPath: `${mountDirectory}/brake`, readOnly: true },
-      { name: "credentials", mountPath: credentialsDirectory, readOnly: true },
+      credentialsMount,
     ],
   };
 }
@@ -127,19 +126,3 @@ function envoyContainer(args: RouterPodArgs): k8s.types.input.core.v1.Container 
 function settingsVariable(settings: RouterSettings): k8s.types.input.core.v1.EnvVar {
   return { name: "ROUTER_SETTINGS", value: JSON.stringify(settings) };
 }
-
-/** The account's credentials for the agent alone: the kubelet would mount them into Envoy's container as well. */
-const credentialsVolume: k8s.types.input.core.v1.Volume = {
-  name: "credentials",
-  projected: {
-    sources: [
-      { serviceAccountToken: { path: "token", expirationSeconds: 3607 } },
-      { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
-      {
-        downwardAPI: {
-          items: [{ path: "namespace", fieldRef: { fieldPath: "metadata.namespace" } }],
-        },
-      },
-    ],
-  },
-};

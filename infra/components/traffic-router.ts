@@ -2,6 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { PoolConfig, RouterConfig } from "../config/migration-config.ts";
 import type { Side } from "../rollout/decision.ts";
+import type { GuardPodSettings } from "../rollout/guard-settings.ts";
 import {
   objectNames,
   poolName,
@@ -14,9 +15,9 @@ import type { RouterSettings } from "../rollout/router-settings.ts";
 import { declareBrake } from "./brake.ts";
 import { declareIngressPolicy, fromAnywhere } from "./network-policy.ts";
 import type { ObjectMetadata } from "./network-policy.ts";
-import { readyTimeout } from "./ready-timeout.ts";
+import { declareOwnDeployment } from "./own-deployment.ts";
 import { routerPodSpec } from "./router-pod.ts";
-import type { RouterPodArgs } from "./router-pod.ts";
+import { declareServiceAccount } from "./service-account.ts";
 
 /** What the router is made of. The percentage is not among it: a change of stage must not touch the pods. */
 export interface TrafficRouterArgs extends RouterConfig {
@@ -39,6 +40,8 @@ export class TrafficRouter extends pulumi.ComponentResource {
   readonly address: pulumi.Output<string>;
   /** Name of the Secret with the keys `agent` and, where the override is in use, `override`. */
   readonly tokensSecret: pulumi.Output<string>;
+  /** Where the agents are found inside the cluster, and how many there have to be. */
+  readonly agents: GuardPodSettings["agents"];
 
   constructor(args: TrafficRouterArgs, opts: pulumi.ComponentResourceOptions) {
     super("pool-migration:components:TrafficRouter", name, {}, opts);
@@ -47,7 +50,7 @@ export class TrafficRouter extends pulumi.ComponentResource {
     const port = args.pool.port;
 
     declareBrake(args.namespace, child);
-    const account = createAccount(metadata, child);
+    const account = declareServiceAccount(metadata, agentMayDo, child);
     const tokens = createTokens(args, metadata.labels, child);
     this.tokensSecret = tokens.metadata.name;
     const service = new k8s.core.v1.Service(
@@ -72,7 +75,27 @@ export class TrafficRouter extends pulumi.ComponentResource {
     );
     const settings = routerSettings(args);
     declareIngressPolicy(metadata, ingress(settings), child);
-    createDeployment(args, metadata, { account, settings, tokensSecret: this.tokensSecret }, child);
+    this.agents = {
+      host: serviceHost(declareAgentsService(metadata, settings, child), args.namespaceName),
+      port: settings.ports.agent,
+      expected: args.replicas,
+    };
+    declareOwnDeployment(
+      metadata,
+      {
+        replicas: args.replicas,
+        readyTimeoutSeconds: args.pool.readyTimeoutSeconds,
+        pod: routerPodSpec({
+          image: args.image,
+          account,
+          settings,
+          tokensSecret: this.tokensSecret,
+          brake: args.brakeToken !== undefined,
+          override: args.overrideToken !== undefined,
+        }),
+      },
+      child,
+    );
     this.address = pulumi.interpolate`${service.metadata.name}.${service.metadata.namespace}.svc:${port}`;
     this.registerOutputs({ address: this.address, tokensSecret: this.tokensSecret });
   }
@@ -102,44 +125,47 @@ function ingress({ ports }: RouterSettings) {
   return [fromAnywhere(ports.listener), fromAnywhere(ports.agent)];
 }
 
-/** The agent may read the two ConfigMaps, by name, and nothing else. */
-function createAccount(
-  metadata: ObjectMetadata,
+/**
+ * A name that resolves to every agent: the guard asks each of them, ready or not.
+ *
+ * @returns the name
+ */
+function declareAgentsService(
+  { namespace, labels }: ObjectMetadata,
+  { ports }: RouterSettings,
   opts: pulumi.CustomResourceOptions,
-): pulumi.Output<string> {
-  const account = new k8s.core.v1.ServiceAccount(
-    name,
-    { metadata, automountServiceAccountToken: false },
-    opts,
-  );
-  const role = new k8s.rbac.v1.Role(
-    name,
+): string {
+  const agents = objectNames.routerAgents;
+  new k8s.core.v1.Service(
+    agents,
     {
-      metadata,
-      rules: [
-        {
-          apiGroups: [""],
-          resources: ["configmaps"],
-          resourceNames: [objectNames.rollout, objectNames.brake],
-          verbs: ["get", "list", "watch"],
-        },
-      ],
+      metadata: {
+        name: agents,
+        namespace,
+        labels,
+        annotations: { "pulumi.com/skipAwait": "true" },
+      },
+      spec: {
+        clusterIP: "None",
+        publishNotReadyAddresses: true,
+        selector: workloadSelector(name),
+        ports: [{ name: "agent", port: ports.agent, targetPort: "agent", protocol: "TCP" }],
+      },
     },
     opts,
   );
-  new k8s.rbac.v1.RoleBinding(
-    name,
-    {
-      metadata,
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: role.metadata.name },
-      subjects: [
-        { kind: "ServiceAccount", name: account.metadata.name, namespace: metadata.namespace },
-      ],
-    },
-    opts,
-  );
-  return account.metadata.name;
+  return agents;
 }
+
+/** The agent may read the two ConfigMaps, by name, and nothing else. */
+const agentMayDo: k8s.types.input.rbac.v1.PolicyRule[] = [
+  {
+    apiGroups: [""],
+    resources: ["configmaps"],
+    resourceNames: [objectNames.rollout, objectNames.brake],
+    verbs: ["get", "list", "watch"],
+  },
+];
 
 /** Without a name of its own, so that a changed token replaces the Secret and the Deployment rolls. */
 function createTokens(
@@ -159,35 +185,5 @@ function createTokens(
       },
     },
     opts,
-  );
-}
-
-function createDeployment(
-  args: TrafficRouterArgs,
-  metadata: ObjectMetadata,
-  pod: Pick<RouterPodArgs, "account" | "settings" | "tokensSecret">,
-  opts: pulumi.CustomResourceOptions,
-): void {
-  new k8s.apps.v1.Deployment(
-    name,
-    {
-      metadata,
-      spec: {
-        replicas: args.replicas,
-        progressDeadlineSeconds: args.pool.readyTimeoutSeconds,
-        strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
-        selector: { matchLabels: workloadSelector(name) },
-        template: {
-          metadata: { labels: metadata.labels },
-          spec: routerPodSpec({
-            ...pod,
-            image: args.image,
-            brake: args.brakeToken !== undefined,
-            override: args.overrideToken !== undefined,
-          }),
-        },
-      },
-    },
-    { ...opts, customTimeouts: readyTimeout(args.pool.readyTimeoutSeconds) },
   );
 }

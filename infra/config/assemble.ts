@@ -36,6 +36,7 @@ export function assemble(config: Sections, stack: string): MigrationConfig<strin
     pool: poolConfig(config),
     v1: stage.pools.v1 ? sideConfig(v1, { min: v1.replicas }, common) : undefined,
     v2: stage.pools.v2 ? sideConfig(v2, v2.replicas, { ...common, ...v2.settings }) : undefined,
+    v2Limits: limitsConfig(v2.resources),
     router: routerConfig(config),
     database: databaseConfig(config),
     ...settingsInForce(config.profile, givenSettings(config)),
@@ -69,26 +70,33 @@ function sideConfig(
     image,
     replicas: replicas.min,
     autoscaling,
-    resources: resourcesConfig(resources),
+    resources: { requests: resources.requests, limits: limitsConfig(resources) },
     settings,
   };
 }
 
-function resourcesConfig({ requests, limits }: Sections["v1"]["resources"]): ResourcesConfig {
+function limitsConfig({ limits }: Sections["v2"]["resources"]): ResourcesConfig["limits"] {
   const { cpu, memory } = limits;
-  return { requests, limits: cpu === undefined ? { memory } : { cpu, memory } };
+  return cpu === undefined ? { memory } : { cpu, memory };
 }
 
 function routerConfig({ router, images }: Sections): MigrationConfig<string>["router"] {
   const { serviceType, entry, replicas, sessionHeader, agentToken, brakeToken } = router;
-  if (router.retire || images.router === undefined || agentToken === undefined) {
+  const { router: image, tools: toolsImage } = images;
+  if (
+    router.retire ||
+    image === undefined ||
+    toolsImage === undefined ||
+    agentToken === undefined
+  ) {
     return { retire: true, serviceType, entry: "inline" };
   }
   return {
     retire: false,
     serviceType,
     entry,
-    image: images.router,
+    image,
+    toolsImage,
     replicas,
     sessionHeader,
     agentToken,
@@ -99,6 +107,6 @@ function routerConfig({ router, images }: Sections): MigrationConfig<string>["ro
 
 function databaseConfig({ database, images }: Sections): MigrationConfig<string>["database"] {
   if (database === undefined || images.tools === undefined) return undefined;
-  const { host, port, name, admin, ssl } = database;
-  return { host, port, name, admin, ssl, toolsImage: images.tools };
+  const { host, port, name, admin, ssl, keepMonths } = database;
+  return { host, port, name, admin, ssl, keepMonths, toolsImage: images.tools };
 }

@@ -36,6 +36,8 @@ export interface MigrationConfig<Secret = SecretOutput> {
   readonly v1: SideConfig<Secret> | undefined;
   /** V2; absent where the stage does not deploy it (`baseline`). */
   readonly v2: SideConfig<Secret> | undefined;
+  /** Limits of a V2 pod, known at every stage: the guard runs from the first one on, and stays as it is when V2 comes. */
+  readonly v2Limits: ResourcesConfig["limits"];
   /** The router, or that it is gone. */
   readonly router: RouterConfig<Secret> | RetiredRouterConfig;
   /** Database of the migration's own tables; absent: the stack has none. */
@@ -109,6 +111,8 @@ export interface RouterConfig<Secret = SecretOutput> extends EntryConfig {
   readonly retire: false;
   /** Image with Envoy and the router-agent. */
   readonly image: string;
+  /** Image that the guard beside the router runs from (`images.tools`). */
+  readonly toolsImage: string;
   readonly replicas: number;
   /** Request header that carries the session id, in lower case. */
   readonly sessionHeader: string;
@@ -134,6 +138,8 @@ export interface DatabaseConfig<Secret = SecretOutput> {
   /** Login that may create databases and roles. */
   readonly admin: { readonly user: string; readonly password: Secret };
   readonly ssl: "require" | "disable";
+  /** Full months of the pools' samples that are kept before this one, 1 to 120. */
+  readonly keepMonths: number;
   /** Image that runs the SQL migrations (`images.tools`). */
   readonly toolsImage: string;
 }

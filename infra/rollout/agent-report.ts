@@ -43,6 +43,8 @@ export const agentReportSchema = z.object({
   waiting: z.string().nullable(),
   /** Hosts that Envoy's health checks call healthy. */
   readyHosts: z.object({ v1: count, v2: count }),
+  /** Requests that a pool works on, as Envoy counts them about once a second. */
+  inFlight: z.object({ v1: count, v2: count }),
   decisions: z.object({ v1: sideCounts, v2: sideCounts }),
   /** Requests that the override header sent to a side. */
   overrides: z.object({ v1: count, v2: count }),

@@ -131,6 +131,14 @@ export function newEngagementId(now: Date, random: number = Math.random()): stri
   return `${time}-${suffix}`;
 }
 
+/** How a guard marks its engagements. */
+export const guardSource = "guard";
+
+/** Whether an engagement is a guard's rollback. */
+export function isByGuard({ source }: EngagementRecord): boolean {
+  return source === guardSource;
+}
+
 /** Whether an id is one that programs may give: a usable key, and not a name with a meaning of its own. */
 export function isOwnEngagementId(id: string): boolean {
   return ownIdPattern.test(id) && id !== anonymousId && id !== absentId;

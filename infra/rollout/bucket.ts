@@ -6,15 +6,31 @@ const hasher = await createHasher();
 const bucketCount = 100n;
 
 /**
- * Bucket of an id: XXH64 of its UTF-8 bytes with seed 0, modulo 100.
+ * XXH64 of an id's UTF-8 bytes with seed 0: what Envoy hashes, and what a session is known by where its id must not
+ * be told.
+ *
+ * @param id session id or request id
+ * @returns unsigned 64-bit integer
+ */
+export function idHash(id: string): bigint {
+  return hasher.h64(id);
+}
+
+/**
+ * Bucket of a hash: modulo 100.
  *
  * This is the value that Envoy computes for `weighted_clusters` with `use_hash_policy` and weights that sum to 100
  * (`source/common/http/hash_policy.cc`, `weighted_cluster_specifier.cc`: hash of the header modulo the total weight,
  * clusters taken in listed order). It depends on nothing but the id, so all replicas and restarts agree.
  *
- * @param id session id or request id
+ * @param hash of an id, by {@link idHash}
  * @returns integer from 0 to 99
  */
+export function bucketOfHash(hash: bigint): number {
+  return Number(hash % bucketCount);
+}
+
+/** Bucket of an id: that of its hash. */
 export function bucket(id: string): number {
-  return Number(hasher.h64(id) % bucketCount);
+  return bucketOfHash(idHash(id));
 }

@@ -26,6 +26,8 @@ export interface RouterFiles {
   readonly decisionLog: string;
   /** What the agent remembers over its own restarts. */
   readonly state: string;
+  /** Begin of the names of the files with what it knows about the attempt in force. */
+  readonly evidence: string;
 }
 
 /** Where the files are. */
@@ -36,6 +38,7 @@ export function routerFiles(directory: string = routerDirectory): RouterFiles {
     routes: `${directory}/dyn/rds/rds.json`,
     decisionLog: `${directory}/log/decisions.json`,
     state: `${directory}/state.json`,
+    evidence: `${directory}/evidence.jsonl`,
   };
 }
 

@@ -11,13 +11,15 @@ export const objectNames = {
   brake: "brake",
   /** Deployment, Service, ServiceAccount, Role and PodDisruptionBudget of the router. */
   router: "router",
+  /** Headless Service by whose name the guard finds the router-agents. */
+  routerAgents: "router-agents",
   /** Secret with the keys `agent` and, where the override header is in use, `override`. */
   routerTokens: "router-tokens",
   /** Service that callers use; its selector says whether they come through the router. */
   pool: "pool",
   /** ConfigMap with the flags that both pools read. */
   poolFlags: "pool-flags",
-  /** Workload that watches the migration; also its ServiceAccount. */
+  /** Deployment, ServiceAccount, Role and PodDisruptionBudget of the guard, and the Lease of the one that journals. */
   guard: "guard",
 } as const;
 

@@ -1,10 +1,18 @@
 import { pino } from "pino";
 import { inClusterConnection } from "../lib/cluster-connection.ts";
+import { runService } from "./lib/run-service.ts";
+import { RouterAgent } from "./router/agent.ts";
 import { agentOptions } from "./router/options.ts";
-import { runAgent } from "./router/run-agent.ts";
+
+const log = pino({ name: "router-agent" });
 
 /** Entry point of the container `router-agent`: the sidecar of Envoy in each router pod. */
-await runAgent(
-  () => agentOptions(process.env, () => inClusterConnection()),
-  pino({ name: "router-agent" }),
+await runService(
+  "the agent",
+  () =>
+    new RouterAgent(
+      agentOptions(process.env, () => inClusterConnection()),
+      log,
+    ),
+  log,
 );

@@ -5,7 +5,7 @@ import { KubernetesError, failureOfStatus } from "./kubernetes-error.ts";
 
 /** One request to the API server. */
 export interface Call {
-  method: "GET" | "POST" | "PATCH" | "DELETE";
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   path: string;
   query?: Record<string, string | undefined>;
   headers?: Record<string, string>;

@@ -14,6 +14,8 @@ export const resources = {
   deployments: { apiVersion: "apps/v1", plural: "deployments" },
   endpointSlices: { apiVersion: "discovery.k8s.io/v1", plural: "endpointslices" },
   namespaces: { apiVersion: "v1", plural: "namespaces" },
+  events: { apiVersion: "v1", plural: "events" },
+  leases: { apiVersion: "coordination.k8s.io/v1", plural: "leases" },
 } as const satisfies Record<string, ResourceKind>;
 
 /** Metadata that every object has. */

@@ -119,6 +119,21 @@ export class KubernetesClient {
   }
 
   /**
+   * Writes an object as a whole. With its `resourceVersion` the server refuses (409, `conflict`) where somebody else
+   * has written meanwhile.
+   */
+  replace<T extends KubernetesObject>(
+    kind: ResourceKind,
+    namespace: string,
+    object: T,
+    options: RequestOptions = {},
+  ): Promise<T> {
+    const path = objectPath(kind, namespace, object.metadata.name);
+    const body = { contentType: "application/json", content: object };
+    return this.json({ method: "PUT", path, body }, options);
+  }
+
+  /**
    * Changes the named fields and leaves the others alone (RFC 7386; `null` removes a key). With
    * `dryRun` the server checks and answers as usual but stores nothing.
    */

@@ -11,6 +11,7 @@ export const verbGroups: readonly VerbGroup[] = [
     title: "See it work, on this machine alone",
     verbs: {
       rehearse: "Move a live pool from V1 to V2 and back in a local cluster, and prove every step",
+      faults: "Break V2 in every planned way in a local cluster, and time how the guards brake",
       "local:up": "Start the local environment: cluster, database, engine",
       "local:status": "Show the local environment: endpoints, versions, providers",
       "local:exec": "Run a command (kubectl, pulumi …) inside the local environment",
@@ -21,10 +22,13 @@ export const verbGroups: readonly VerbGroup[] = [
     title: "Operate a migration (each with --stack <name>)",
     verbs: {
       preflight: "Check all that a stack needs before an up, and say how to mend what is wrong",
-      status: "Show stage, percentages, brake, hosts and log of every router replica",
+      status: "Show stage, percentages, brake, verdict, routers and guards in ten lines",
+      watch: "Show what the guards see and how they judge, again and again",
+      gate: "Say whether the next stage may start, check by check",
       brake: "Send all traffic to V1 now, and wait until every router replica has done so",
       "db:status":
         "Compare the migration's tables with the SQL files: pending, edited, changed by hand",
+      replay: "Recompute every verdict of the guards from the journal, and compare",
       release: "Release the brake, and wait until every router replica follows the stage again",
     },
   },

@@ -50,7 +50,7 @@ export async function buildImages(): Promise<ProjectImages> {
   const router = await applicationLayers([`${agents}/router-agent.ts`, `${agents}/drain.ts`]);
   const database = "infra/database";
   const tools = await applicationLayers(
-    [`${agents}/migrate.ts`],
+    [`${agents}/guard.ts`, `${agents}/migrate.ts`],
     [`${database}/migrations`, `${database}/verify`],
   );
   const pools = await applicationLayers([

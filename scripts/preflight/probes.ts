@@ -20,13 +20,14 @@ const routerScript = `
   console.log(execFileSync("/usr/local/bin/envoy", ["--version"], { encoding: "utf8" }).trim());`;
 
 /**
- * Says what becomes of a connection to the database: SSLRequest, answered with S or N
+ * Ends with another code where the image does not hold what the guard and the migrations are started with. Else, where
+ * there is a database, says what becomes of a connection to it: SSLRequest, answered with S or N
  * (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL).
  */
 const toolsScript = `
   import { accessSync } from "node:fs";
   import { connect } from "node:net";
-  accessSync("/app/scripts/agents/migrate.ts");
+  for (const name of ["guard", "migrate"]) accessSync("/app/scripts/agents/" + name + ".ts");
   const { PGHOST: host, PGPORT: port } = process.env;
   if (host === undefined) process.exit(0);
   const end = (code, text) => { console.log(text); process.exit(code); };
@@ -47,8 +48,7 @@ export interface ImageProbe extends Probe {
 
 /** One probe for each image that the stack's stage needs. */
 export function imageProbes(config: PlainConfig): ImageProbe[] {
-  const { v1, v2, router, database } = config;
-  const script = (text: string) => [node, "--input-type=module", "--eval", text];
+  const { v1, v2, router } = config;
   const pool = (name: "v1" | "v2", image: string | undefined): ImageProbe[] =>
     image === undefined
       ? []
@@ -59,20 +59,25 @@ export function imageProbes(config: PlainConfig): ImageProbe[] {
     command: script(routerScript),
     own: true,
   } as const;
-  const toolsProbe = {
-    name: "tools",
-    key: ["images", "tools"],
-    command: script(toolsScript),
-    own: true,
-  } as const;
   return [
     ...pool("v1", v1?.image),
     ...pool("v2", v2?.image),
     ...(router.retire ? [] : [{ ...routerProbe, image: router.image }]),
-    ...(database === undefined
-      ? []
-      : [{ ...toolsProbe, image: database.toolsImage, env: connectionOf(database) }]),
+    ...toolsProbes(config),
   ];
+}
+
+/** The guard runs from the tools as long as there is a router, the migrations wherever there is a database. */
+function toolsProbes({ router, database }: PlainConfig): ImageProbe[] {
+  const image = router.retire ? database?.toolsImage : router.toolsImage;
+  if (image === undefined) return [];
+  const env = database === undefined ? {} : { env: connectionOf(database) };
+  const command = script(toolsScript);
+  return [{ name: "tools", key: ["images", "tools"], image, command, own: true, ...env }];
+}
+
+function script(text: string): readonly string[] {
+  return [node, "--input-type=module", "--eval", text];
 }
 
 function connectionOf({ host, port }: DatabaseConfig<string>): Record<string, string> {

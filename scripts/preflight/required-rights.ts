@@ -30,6 +30,7 @@ export const managedKinds: Readonly<Record<string, Omit<RequiredRight, "verbs">>
   },
   "kubernetes:apps/v1:Deployment": { group: "apps", resource: "deployments", scope: "namespace" },
   "kubernetes:batch/v1:Job": { group: "batch", resource: "jobs", scope: "namespace" },
+  "kubernetes:batch/v1:CronJob": { group: "batch", resource: "cronjobs", scope: "namespace" },
   "kubernetes:policy/v1:PodDisruptionBudget": {
     group: "policy",
     resource: "poddisruptionbudgets",
@@ -48,6 +49,11 @@ export const managedKinds: Readonly<Record<string, Omit<RequiredRight, "verbs">>
   "kubernetes:autoscaling/v2:HorizontalPodAutoscaler": {
     group: "autoscaling",
     resource: "horizontalpodautoscalers",
+    scope: "namespace",
+  },
+  "kubernetes:coordination.k8s.io/v1:Lease": {
+    group: "coordination.k8s.io",
+    resource: "leases",
     scope: "namespace",
   },
   "kubernetes:networking.k8s.io/v1:NetworkPolicy": {
@@ -77,6 +83,9 @@ const others: readonly RequiredRight[] = [
   // `status`, `brake` and `release` read the agents' reports, preflight whether V1 is ready.
   { group: "", resource: "pods/proxy", scope: "namespace", verbs: ["get"] },
   { group: "discovery.k8s.io", resource: "endpointslices", scope: "namespace", verbs: ["list"] },
+  // The guard's: nobody may grant what they may not do.
+  { group: "coordination.k8s.io", resource: "leases", scope: "namespace", verbs: ["update"] },
+  { group: "", resource: "events", scope: "namespace", verbs: ["create"] },
 ];
 
 /** Everything that whoever runs `pulumi up` and the verbs must be allowed to do. */

@@ -28,6 +28,8 @@ export interface Totals {
   readonly withoutLine: number;
   /** Answered requests without a readable `x-rollout`. */
   readonly withoutRollout: number;
+  /** Requests that failed, or got a status that they did not deserve, while a pool was told to fail. */
+  readonly inFaults: number;
   /** Requests that did not pass through the router, by whether that was right. */
   readonly entry: EntryTotals;
   /** A few of the requests that were not simply answered as expected, for people. */
@@ -61,7 +63,9 @@ export class Accounting {
   readonly #examples: string[] = [];
   /** Where the callers' Service led, and what the callers saw of it. */
   readonly entry = new EntryAccount();
+  readonly #faults: { from: number; to: number }[] = [];
   #requests = 0;
+  #inFaults = 0;
   #mispredicted = 0;
   #fallbacks = 0;
   #wronglyServed = 0;
@@ -85,6 +89,17 @@ export class Accounting {
     const record = this.#records.get(line.requestId);
     if (record && !isEarlierAttempt(line, record)) this.#join(record, line);
     else this.#lines.set(line.requestId, line);
+  }
+
+  /**
+   * Pools are told to fail from now on: what fails is counted apart, and what is lost is lost all the same.
+   *
+   * @returns ends that
+   */
+  expectFaults(): () => void {
+    const time = { from: Date.now(), to: Infinity };
+    this.#faults.push(time);
+    return () => (time.to = Date.now());
   }
 
   /** Requests taken so far. */
@@ -124,6 +139,7 @@ export class Accounting {
       wronglyServed: this.#wronglyServed,
       withoutLine: this.#withoutLine,
       withoutRollout: this.#withoutRollout,
+      inFaults: this.#inFaults,
       entry: this.entry.totals(),
       examples: [...this.#examples],
     };
@@ -164,10 +180,19 @@ export class Accounting {
 
   #count(record: RequestRecord, line: DecisionLine | undefined): void {
     const outcome = outcomeOf(record, line);
+    if (this.#isInFault(record, outcome)) {
+      this.#inFaults++;
+      return;
+    }
     this.#outcomes[outcome]++;
     this.#verdicts[record.verdict]++;
     if (outcome !== "answered") this.#example(record, `${outcome}, flags "${line?.flags ?? ""}"`);
     else if (record.verdict !== "expected") this.#example(record, record.verdict);
+  }
+
+  #isInFault({ intendedAt, durationMs, verdict }: RequestRecord, outcome: Outcome): boolean {
+    if (outcome !== "failed" && verdict !== "unexpectedStatus") return false;
+    return this.#faults.some(({ from, to }) => intendedAt <= to && intendedAt + durationMs >= from);
   }
 
   #example(record: RequestRecord, why: string): void {

@@ -1,3 +1,4 @@
+import { rehearsedFaults } from "./fault-plans.ts";
 import type { RehearsalResult } from "./result.ts";
 
 /** Fewest requests that prove something. */
@@ -8,12 +9,22 @@ const upLimitSeconds = 10;
 const convergenceLimitSeconds = 3;
 const brakeLimitSeconds = 3;
 
+const firstFault = rehearsedFaults[0]?.name;
+
+/** A V2 that fails always must be off traffic after this, on a machine that is busy with everything else, seconds. */
+const faultLimitSeconds = 10;
+
 /** A result before it is judged. */
 type Checked = Omit<RehearsalResult, "passed" | "failures">;
 
 /** What does not hold, a sentence each. */
 export function failuresOf(result: Checked): string[] {
-  return [...failuresOfRequests(result), ...failuresOfStages(result), ...failuresOfTrials(result)];
+  return [
+    ...failuresOfRequests(result),
+    ...failuresOfStages(result),
+    ...failuresOfTrials(result),
+    ...failuresOfGuards(result),
+  ];
 }
 
 function failuresOfRequests(result: Checked): string[] {
@@ -93,5 +104,27 @@ function failuresOfTrials(result: Checked): string[] {
     failures.push("the API server accepted a privileged pod in the stack's namespace");
   }
   if (!result.secondUpChangedNothing) failures.push("the second of two ups changed something");
+  return failures;
+}
+
+function failuresOfGuards(result: Checked): string[] {
+  const failures: string[] = [];
+  for (const { name, stage, expected, braked, firstBadToZeroSeconds } of result.faults) {
+    const what = `fault "${name}" at ${stage}`;
+    if (expected && !braked) failures.push(`${what}: no guard pulled the brake`);
+    if (!expected && braked)
+      failures.push(`${what}: a guard pulled the brake although V1 failed too`);
+    if (name === firstFault && !((firstBadToZeroSeconds ?? Infinity) < faultLimitSeconds)) {
+      failures.push(`${what}: 0 % ${firstBadToZeroSeconds} s after, limit ${faultLimitSeconds} s`);
+    }
+  }
+  if (result.faults.length === 0) failures.push("no fault was tried");
+  if (result.falseRollbacks > 0) {
+    failures.push(`${result.falseRollbacks} rollbacks by guards that no fault asked for`);
+  }
+  if (result.verdictsReplayed === 0) failures.push("no verdict was found in the journal");
+  if (result.replayMismatches > 0) {
+    failures.push(`${result.replayMismatches} verdicts are others when they are computed again`);
+  }
   return failures;
 }

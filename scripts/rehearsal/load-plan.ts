@@ -16,6 +16,8 @@ export interface LoadShape {
   readonly sizeSpread: number;
   /** Share of requests without a session, 0 to 1. */
   readonly anonymousShare: number;
+  /** Share of executes whose program fails for its input, 0 to 1: the same small rate on both sides. */
+  readonly failingShare: number;
   /** Share of creates and executes that carry an Idempotency-Key, 0 to 1. Deletes always do. */
   readonly keyedShare: number;
   /** Relative frequency of the operations. */
@@ -29,6 +31,7 @@ export const defaultShape: LoadShape = {
   sessions: 3000,
   sizeSpread: 1.2,
   anonymousShare: 0.06,
+  failingShare: 0.004,
   keyedShare: 0.4,
   mix: { create: 5, execute: 50, list: 20, delete: 4, health: 21 },
 };
@@ -44,6 +47,8 @@ export interface Arrival {
   readonly keyed: boolean;
   /** Chooses among the programs of the session, 0 to below 1. */
   readonly draw: number;
+  /** An execute sends an input with which its program cannot work: either pool answers 424. */
+  readonly fails: boolean;
 }
 
 /**
@@ -66,6 +71,7 @@ export function* planArrivals(shape: LoadShape): Generator<Arrival, never> {
       operation,
       keyed: operation === "delete" || keyed,
       draw: random(),
+      fails: random() < shape.failingShare,
     };
   }
 }

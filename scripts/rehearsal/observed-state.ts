@@ -1,4 +1,5 @@
 import type { AgentReport } from "../../infra/rollout/agent-report.ts";
+import { isByGuard } from "../../infra/rollout/brake.ts";
 import { parseRolloutData, type RolloutRecord } from "../../infra/rollout/rollout-record.ts";
 import type { Observation } from "./observations.ts";
 
@@ -26,6 +27,12 @@ export class ObservedState {
   readonly #reports = new Map<string, AgentReport>();
   readonly #applied = new Map<string, Applied>();
   readonly #waiters = new Set<() => void>();
+  readonly #guardEngagements = new Set<string>();
+
+  /** Ids of all engagements by guards that were ever seen. */
+  get guardEngagements(): ReadonlySet<string> {
+    return this.#guardEngagements;
+  }
 
   /** Takes what the observer told. */
   take(observation: Exclude<Observation, { type: "lines" }>): void {
@@ -133,6 +140,7 @@ export class ObservedState {
       return;
     }
     this.#reports.set(pod, report);
+    for (const { id } of report.brake.engagements.filter(isByGuard)) this.#guardEngagements.add(id);
     const before = this.#applied.get(pod);
     const now = {
       revision: report.revision,

@@ -7,6 +7,7 @@ import { clusterObjects } from "./leftovers.ts";
 import type { LoadShape } from "./load-plan.ts";
 import { minimumRequests } from "./failures.ts";
 import { evaluate, type RehearsalResult } from "./result.ts";
+import { replayJournal } from "./replay-check.ts";
 import { RunningStack } from "./running-stack.ts";
 import type { StackCommands } from "./stack-commands.ts";
 import { setUpStack, stackDatabase } from "./stack-set-up.ts";
@@ -74,6 +75,9 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalResu
       const [v1, v2] = await Promise.all(checks);
       return { v1, v2 };
     });
+    const replay = await progress.step("Every verdict computed again", () =>
+      replayJournal(commands),
+    );
     await stack.end();
     stack.accounting.settle();
     const leftBehind = await progress.step("pulumi destroy", async () => {
@@ -93,6 +97,8 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalResu
       unreadableLines: stack.unreadableLines,
       verification,
       conformance,
+      replay,
+      guardEngagements: stack.observed.guardEngagements,
       podSecurityEnforced,
       secondUpChangedNothing: secondUp.code === 0,
       leftBehind,

@@ -33,7 +33,9 @@ export class RequestFactory {
       case "execute": {
         const execution = this.#ledger.beginExecute(sessionId, arrival.draw);
         if (!execution) return this.#create(sessionId);
-        return this.execute(execution.id, execution.done);
+        return arrival.fails
+          ? this.#executeInVain(execution.id, execution.done)
+          : this.execute(execution.id, execution.done);
       }
       case "delete":
         return this.#delete(sessionId, arrival.draw) ?? this.#create(sessionId);
@@ -71,6 +73,18 @@ export class RequestFactory {
         const expected = runProgram(definition, inputs);
         const { outputs } = JSON.parse(exchange.body) as { outputs?: Record<string, unknown> };
         return outputs?.["answer"] === expected["answer"] ? "expected" : "wrongAnswer";
+      },
+    };
+  }
+
+  /** Executes a program without the input that it needs. */
+  #executeInVain(id: string, done: () => void): BegunOperation {
+    return {
+      operation: "execute",
+      outgoing: post(`/v1/programs/${id}/execute`, { inputs: {} }),
+      judge: (exchange) => {
+        done();
+        return exchange.status === 404 ? "programMissing" : expectStatus(exchange, 424);
       },
     };
   }

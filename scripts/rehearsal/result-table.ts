@@ -40,6 +40,14 @@ export function resultTable(result: RehearsalResult): string {
       "broken V2 image",
       `up ${brokenImage.upFailed ? "failed" : "did not fail"}, traffic ${brokenImage.loweredToZero ? `at 0 % after ${brokenImage.toZeroSeconds} s` : "NOT lowered"}`,
     ],
+    ...result.faults.map(({ name, stage, braked, firstBadToZeroSeconds, failedRequests }) => [
+      `fault at ${stage}`,
+      `${name}: ${braked ? `0 % after ${firstBadToZeroSeconds} s` : "no brake"}, ${failedRequests} failed requests`,
+    ]),
+    [
+      "guards",
+      `${result.falseRollbacks} false rollbacks, ${result.replayMismatches} of ${result.verdictsReplayed} verdicts replayed otherwise`,
+    ],
     ...Object.entries(result.conformance).map(([side, { passed, skipped, failed }]) => [
       `contract, ${side}`,
       `${passed} rules kept, ${failed.length} broken, ${skipped} not applicable`,

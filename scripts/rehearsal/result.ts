@@ -2,6 +2,7 @@ import type { Side } from "../../infra/rollout/decision.ts";
 import type { EngineInventory } from "../local/engine.ts";
 import { compareVisits, sessionsThatLeftV2, type Accounting, type Totals } from "./accounting.ts";
 import type { ConformanceCheck } from "./conformance-check.ts";
+import type { FaultResult } from "./fault-trial.ts";
 import { failuresOf } from "./failures.ts";
 import type { Verification } from "./records.ts";
 import { stageResult, type StageResult } from "./stage-result.ts";
@@ -70,6 +71,13 @@ export interface RehearsalResult {
     readonly upFailed: boolean;
     readonly toZeroSeconds: number;
   };
+  /** Planned failures, and whether a guard pulled the brake. */
+  readonly faults: readonly FaultResult[];
+  /** Rollbacks by guards that no planned failure of V2 asked for. */
+  readonly falseRollbacks: number;
+  /** Verdicts of the journal, and those that came out otherwise when they were computed again. */
+  readonly verdictsReplayed: number;
+  readonly replayMismatches: number;
   /** What a pod of each pool keeps and breaks of the pool contract. */
   readonly conformance: Readonly<Record<Side, ConformanceCheck>>;
   /** The API server refused a privileged pod in the stack's namespace. */
@@ -95,10 +103,19 @@ export interface RehearsalFindings {
   readonly unreadableLines: number;
   readonly verification: Verification;
   readonly conformance: Readonly<Record<Side, ConformanceCheck>>;
+  readonly replay: ReplayCheck;
+  /** Ids of all engagements of the brake by guards. */
+  readonly guardEngagements: ReadonlySet<string>;
   readonly podSecurityEnforced: boolean;
   readonly secondUpChangedNothing: boolean;
   readonly leftBehind: readonly string[];
   readonly inventory: EngineInventory;
+}
+
+/** What came of computing the journal's verdicts again. */
+export interface ReplayCheck {
+  readonly verdicts: number;
+  readonly mismatches: number;
 }
 
 /** Evaluates what was found; `passed` only if all of it holds. */
@@ -134,6 +151,10 @@ export function evaluate(findings: RehearsalFindings): RehearsalResult {
       upFailed: walk.brokenImage.upFailed,
       toZeroSeconds: round(walk.brokenImage.toZeroSeconds),
     },
+    faults: walk.faults,
+    falseRollbacks: falseRollbacks(walk, findings.guardEngagements),
+    verdictsReplayed: findings.replay.verdicts,
+    replayMismatches: findings.replay.mismatches,
     conformance: findings.conformance,
     podSecurityEnforced: findings.podSecurityEnforced,
     secondUpChangedNothing: findings.secondUpChangedNothing,
@@ -147,6 +168,11 @@ export function evaluate(findings: RehearsalFindings): RehearsalResult {
     ...(braked.requests.v1 > 0 ? [] : ["no request was seen while the brake was engaged"]),
   ];
   return { passed: failures.length === 0, failures, ...result };
+}
+
+function falseRollbacks({ faults }: Walk, engagements: ReadonlySet<string>): number {
+  const asked = faults.filter(({ expected }) => expected).flatMap((fault) => fault.engagements);
+  return [...engagements].filter((id) => !asked.includes(id)).length;
 }
 
 function requestFigures(totals: Totals) {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { DecisionLine } from "../../infra/rollout/decision-log.ts";
 import { parseDecisionLine } from "../../infra/rollout/decision-log.ts";
 import { objectNames } from "../../infra/rollout/names.ts";
 import type { Environment } from "../local/environment.ts";
@@ -33,6 +34,7 @@ export class RunningStack {
   readonly #signal: AbortSignal;
   readonly #observer: MessageProcess<never, Observation>;
   readonly #listeners = new Set<(record: RequestRecord) => void>();
+  readonly #lineListeners = new Set<(line: DecisionLine) => void>();
   #accounting = new Accounting();
   #load: MessageProcess<LoadCommand, LoadMessage> | undefined;
   #loadAnswer: ((message: LoadMessage) => void) | undefined;
@@ -89,6 +91,12 @@ export class RunningStack {
   onRequest(listener: (record: RequestRecord) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Calls `listener` for every line of the decision logs that comes from now on; returns how to end that. */
+  onLine(listener: (line: DecisionLine) => void): () => void {
+    this.#lineListeners.add(listener);
+    return () => this.#lineListeners.delete(listener);
   }
 
   /** Lets the load run on for a while; fails if one of the processes has ended. */
@@ -228,8 +236,10 @@ export class RunningStack {
     }
     for (const text of observation.lines) {
       const line = parseDecisionLine(text);
-      if (line) this.accounting.addLine(line);
-      else this.#unreadableLines++;
+      if (line) {
+        this.accounting.addLine(line);
+        for (const listener of this.#lineListeners) listener(line);
+      } else this.#unreadableLines++;
     }
   }
 }

@@ -143,8 +143,12 @@ export class StackCommands {
   }
 
   /** One of this project's verbs on this stack. */
-  async stackVerb(name: string, args: readonly string[]): Promise<CommandResult> {
-    return await this.verb(name, ["--stack", this.place.stack, ...args]);
+  async stackVerb(
+    name: string,
+    args: readonly string[],
+    options: Partial<RunOptions> = {},
+  ): Promise<CommandResult> {
+    return await this.verb(name, ["--stack", this.place.stack, ...args], options);
   }
 
   /** `kubectl` in the stack's namespace. */

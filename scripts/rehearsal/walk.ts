@@ -2,6 +2,9 @@ import type { Environment } from "../local/environment.ts";
 import type { Progress } from "../local/progress.ts";
 import { brakeDirectly, type DirectBrakeTrial } from "./direct-brake.ts";
 import { enterAndLeave, type EntryTrial } from "./entry-trial.ts";
+import { drillFaults } from "./fault-drill.ts";
+import { rehearsedFaults } from "./fault-plans.ts";
+import type { FaultResult } from "./fault-trial.ts";
 import type { EnteredStage, RunningStack } from "./running-stack.ts";
 import type { StageStay } from "./stage-result.ts";
 
@@ -15,6 +18,7 @@ export interface Walk {
   readonly brake: BrakeTrial;
   readonly directBrake: DirectBrakeTrial;
   readonly brokenImage: BrokenImageTrial;
+  readonly faults: readonly FaultResult[];
 }
 
 /** The brake, pulled and released once. */
@@ -72,8 +76,15 @@ export async function walkStages(options: WalkOptions): Promise<Walk> {
   const stays = [
     await progress.step("Stage baseline, the router in the path", () => stay(options, baseline)),
   ];
+  const faults: FaultResult[] = [];
   for (const stage of ["shadow", "p5", "p10", "p25", "p50"]) {
     stays.push(await visit(options, stage));
+    faults.push(
+      ...(await drillFaults(
+        options,
+        rehearsedFaults.filter((plan) => plan.stage === stage),
+      )),
+    );
   }
   const brake = await pullAndReleaseBrake(options);
   const directBrake = await brakeDirectly(options);
@@ -84,7 +95,7 @@ export async function walkStages(options: WalkOptions): Promise<Walk> {
   const brokenImage = await breakImage(options);
   await stack.commands.setConfig({ "v2.image": options.v2Image });
   for (const stage of ["p25", "shadow"]) stays.push(await visit(options, stage));
-  return { stays, rising, entry, brake, directBrake, brokenImage };
+  return { stays, rising, entry, brake, directBrake, brokenImage, faults };
 }
 
 async function visit(options: WalkOptions, stage: string): Promise<StageStay> {

@@ -78,6 +78,15 @@ export const cases: readonly Case[] = [
     plan: { ...standardPlan({ population: "lognormal" }), coldShare: 0.9 },
   },
   {
+    name: "healthy, lowered and raised again",
+    group: "other",
+    share: 0.1,
+    plan: {
+      ...standardPlan({ population: "tenants" }),
+      percentages: [5, 25, 75, 10, 50, 25],
+    },
+  },
+  {
     name: "healthy, repaired after a release",
     group: "other",
     share: 0.1,

@@ -43,7 +43,7 @@ const coldLine = parseDecisionLine(
   }),
 );
 
-const coldContext = { slowMilliseconds: 300, firstAfterMove: true };
+const coldContext = { slowMilliseconds: 300, firstAfterChange: true };
 
 /** Whether the classification takes such a request for a slow one. */
 const coldIsSlow = coldLine !== undefined && badSlis(coldLine, coldContext).includes("slow");

@@ -126,8 +126,10 @@ export function* rowsOf(plan: Plan, random: Random, start: Start): Generator<Evi
         router,
         at,
         lostLines: 0,
+        mispredicted: 0,
         complete: true,
       })),
+      complete: true,
       pool: pool(at, tick, percentage),
     };
   }

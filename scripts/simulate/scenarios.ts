@@ -1,14 +1,17 @@
 import { bucket } from "../../infra/rollout/bucket.ts";
+import { parseDecisionLine } from "../../infra/rollout/decision-log.ts";
+import { beginAttempt } from "../../infra/rollout/evidence/attempt.ts";
+import { emptyBookState, EvidenceBook } from "../../infra/rollout/evidence/book.ts";
 import { noCounts } from "../../infra/rollout/evidence/counts.ts";
 import { evaluate } from "../../infra/rollout/evidence/evaluate.ts";
 import type { EvaluationState } from "../../infra/rollout/evidence/evaluate.ts";
 import type { VerdictKind } from "../../infra/rollout/evidence/findings.ts";
 import type { EvidenceRow } from "../../infra/rollout/evidence/row.ts";
+import { EvidenceUnion } from "../../infra/rollout/evidence/union.ts";
 import { rowsOf, simulationSettings } from "./migration.ts";
 import { standardPlan } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { randomFrom } from "./random.ts";
-import { Tally } from "./tally.ts";
 
 /** A case of broken or missing data, and what has to come of it. */
 export interface Scenario {
@@ -77,7 +80,10 @@ const line = (session: string, percentage: number, seconds: number, fields: obje
 
 /** V2 is dead; each of its requests is tried there, and then answered 200 by V1. */
 function deadBehindRetries(): VerdictKind[] {
-  const tally = new Tally();
+  const book = new EvidenceBook(emptyBookState(start.at));
+  const threshold = { at: start.at, why: "", build: "", slowMilliseconds: 300 };
+  book.follow(beginAttempt(threshold), start.at);
+  const union = new EvidenceUnion();
   const kinds: VerdictKind[] = [];
   let state: EvaluationState | undefined;
   for (let second = 0; second < 60; second += 1) {
@@ -85,17 +91,21 @@ function deadBehindRetries(): VerdictKind[] {
       const session = `session-${String((second * 50 + request) % 700)}`;
       const onV2 = bucket(session) < 10;
       const retried = { arm: "worker-v2-then-v1", served: "v1", attempts: 2 };
-      tally.add(line(session, 10, second, onV2 ? retried : {}), 300);
+      const decided = parseDecisionLine(line(session, 10, second, onV2 ? retried : {}));
+      if (decided !== undefined) book.take(decided);
     }
     const at = start.at + (second + 1) * 1000;
+    const record = book.close(at);
+    if (record !== undefined) union.add("router-a", record);
     const row: EvidenceRow = {
       at,
       attempt: "1",
       stage: { name: "p10", percentage: 10, since: start.at, firstV2At: start.at },
       slowMilliseconds: 300,
-      counts: tally.counts,
+      counts: union.counts,
       routersExpected: 1,
-      routers: [{ router: "router-a", at, lostLines: 0, complete: true }],
+      routers: [{ router: "router-a", at, lostLines: 0, mispredicted: 0, complete: true }],
+      complete: union.complete,
       pool: null,
     };
     const result = evaluate(state, row, { ...simulationSettings, figures: [] });

@@ -77,15 +77,18 @@ describe("entry of the router", () => {
 });
 
 describe("retirement of the router", () => {
-  it("removes the router, the brake and the percentage, and leaves V2's pods as they are", async () => {
+  it("removes the router, the guard, the brake and the percentage, and leaves V2's pods as they are", async () => {
     const [before, after] = [await inline("retired"), await retire()];
     const { added, removed, changed } = compareGraphs(before, after);
     expect(added).toEqual([]);
     expect(changed).toEqual([callersService]);
     expect(removed).toContain(`${types.configMap} rollout`);
-    const ofRouter = /^(\S+ (router|router-tokens|brake)|kubernetes:core\/v1:ConfigMap rollout)$/;
+    const ofRouter =
+      /^(\S+ (router|router-tokens|router-agents|brake|guard|guard-credentials)|kubernetes:core\/v1:ConfigMap rollout)$/;
     expect(removed.filter((key) => !ofRouter.test(key))).toEqual([]);
-    expect(after.resources.filter(({ name }) => /router|brake|rollout/.test(name))).toEqual([]);
+    expect(after.resources.filter(({ name }) => /router|guard|brake|rollout/.test(name))).toEqual(
+      [],
+    );
     expect([...deployments(after).keys()]).toEqual(["pool-v2"]);
   });
 

@@ -10,7 +10,7 @@ beforeAll(async () => {
 
 describe("objects around the pods", () => {
   it("let the agent read the two ConfigMaps by name and nothing else", () => {
-    const role = findResource(graph, "kubernetes:rbac.authorization.k8s.io/v1:Role", "router");
+    const role = findResource(graph, types.role, "router");
     expect(role.inputs.rules).toEqual([
       {
         apiGroups: [""],
@@ -21,16 +21,35 @@ describe("objects around the pods", () => {
     ]);
   });
 
-  it("declare the brake without data, so that nobody's engagement is taken away", () => {
-    expect(Object.keys(findResource(graph, types.configMap, "brake").inputs).sort()).toEqual([
-      "apiVersion",
-      "kind",
-      "metadata",
-    ]);
+  it.each([
+    {
+      what: "brake without data, so that nobody's engagement is taken away",
+      type: types.configMap,
+    },
+    {
+      what: "guard's Lease without a holder, so that the guards' is left alone",
+      type: types.lease,
+    },
+  ])("declare the $what", ({ what, type }) => {
+    const name = what.startsWith("brake") ? "brake" : "guard";
+    const { inputs } = findResource(graph, type, name);
+    expect(Object.keys(inputs).sort()).toEqual(["apiVersion", "kind", "metadata"]);
+  });
+
+  it("give the agents a name of their own, which knows them whether ready or not", () => {
+    expect(findResource(graph, types.service, "router-agents").inputs).toMatchObject({
+      metadata: { name: "router-agents" },
+      spec: {
+        clusterIP: "None",
+        publishNotReadyAddresses: true,
+        selector: { "app.kubernetes.io/name": "router" },
+        ports: [{ name: "agent", port: 9090, targetPort: "agent", protocol: "TCP" }],
+      },
+    });
   });
 
   it("wait for Deployments and the Job only, so that a failed one ends the update in its own time", () => {
-    for (const name of ["pool", "pool-v1", "pool-v2", "router"]) {
+    for (const name of ["pool", "pool-v1", "pool-v2", "router", "router-agents"]) {
       expect(findResource(graph, types.service, name).inputs).toMatchObject({
         metadata: { annotations: { "pulumi.com/skipAwait": "true" } },
       });
@@ -50,6 +69,7 @@ describe("objects around the pods", () => {
       "pool-v1": "ClusterIP",
       "pool-v2": "ClusterIP",
       router: "ClusterIP",
+      "router-agents": "ClusterIP",
     };
     expect(servicesOf(graph)).toEqual(closed);
     const opened = await exampleGraph("p25", {

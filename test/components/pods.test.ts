@@ -46,6 +46,7 @@ const workloads = [
   [types.deployment, "pool-v1"],
   [types.deployment, "pool-v2"],
   [types.deployment, "router"],
+  [types.deployment, "guard"],
   [types.job, "migrate"],
 ] as const;
 
@@ -175,7 +176,7 @@ describe("pods of a pool", () => {
   });
 });
 
-describe.each(["pool-v1", "pool-v2", "router"])("pods of %s", (name) => {
+describe.each(["pool-v1", "pool-v2", "router", "guard"])("pods of %s", (name) => {
   it("spread over zones and nodes where there are several, and run all the same where not", () => {
     const spec = pod(types.deployment, name) as PodSpec & { topologySpreadConstraints: object[] };
     const spread = (topologyKey: string) => ({

@@ -7,10 +7,10 @@ describe("program", () => {
   it("declares V1 alone at baseline, both pools from shadow on, V2 alone when V1 is retired", async () => {
     const pools = async (stage: string) =>
       [...resourcesOfType(await exampleGraph(stage), types.deployment).keys()].sort();
-    expect(await pools("baseline")).toEqual(["pool-v1", "router"]);
-    expect(await pools("shadow")).toEqual(["pool-v1", "pool-v2", "router"]);
-    expect(await pools("p25")).toEqual(["pool-v1", "pool-v2", "router"]);
-    expect(await pools("retired")).toEqual(["pool-v2", "router"]);
+    expect(await pools("baseline")).toEqual(["guard", "pool-v1", "router"]);
+    expect(await pools("shadow")).toEqual(["guard", "pool-v1", "pool-v2", "router"]);
+    expect(await pools("p25")).toEqual(["guard", "pool-v1", "pool-v2", "router"]);
+    expect(await pools("retired")).toEqual(["guard", "pool-v2", "router"]);
   });
 
   it("changes nothing but the ConfigMap rollout from one percentage to the next", async () => {
@@ -80,7 +80,7 @@ describe("program", () => {
     const graph = await exampleGraph("p25", { database: {} });
     expect(graph.resources.filter(({ type }) => type.startsWith("postgresql:"))).toEqual([]);
     expect(resourcesOfType(graph, types.job).size).toBe(0);
-    expect(resourcesOfType(graph, types.deployment).size).toBe(3);
+    expect(resourcesOfType(graph, types.deployment).size).toBe(4);
   });
 
   it("marks every secret as one and shows none", async () => {
@@ -105,6 +105,7 @@ describe("program", () => {
     expect(outputs).toEqual({
       stage: "p25",
       percentage: 25,
+      status: "npm run status -- --stack dev",
       gradualRolloutPercentage: 25,
       flags: {
         poolV2Enabled: true,

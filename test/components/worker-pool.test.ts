@@ -95,6 +95,7 @@ describe("network policies", () => {
 
   it("let callers reach the router and V1, the router V2, and the guard their metrics", () => {
     expect(ingress(graph, "router")).toEqual([anywhere(8080), anywhere(9090)]);
+    expect(ingress(graph, "guard")).toEqual([anywhere(9090)]);
     expect(ingress(graph, "pool-v1")).toEqual([anywhere(8080), from("guard", 9090)]);
     expect(ingress(graph, "pool-v2")).toEqual([from("router", 8080), from("guard", 9090)]);
   });

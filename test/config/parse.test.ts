@@ -6,7 +6,7 @@ import { sampleConfig, sampleOrigin, sampleSecrets, sampleWith } from "./sample-
 
 const minimal = {
   v1: { image: "pool:1" },
-  images: { router: "router:1" },
+  images: { router: "router:1", tools: "tools:1" },
   router: { agentToken: sampleSecrets.agentToken },
 };
 
@@ -61,11 +61,13 @@ describe("parseConfig", () => {
           POOL_OPTIMIZER: "true",
         },
       },
+      v2Limits: { memory: "512Mi" },
       router: {
         retire: false,
         serviceType: "ClusterIP",
         entry: "inline",
         image: "registry.example.com/router:1.0.0",
+        toolsImage: `tools@sha256:${"9".repeat(64)}`,
         replicas: 2,
         sessionHeader: "x-session-id",
         agentToken: sampleSecrets.agentToken,
@@ -78,12 +80,13 @@ describe("parseConfig", () => {
         name: "pool_migration",
         admin: { user: "postgres", password: sampleSecrets.password },
         ssl: "require",
+        keepMonths: 12,
         toolsImage: `tools@sha256:${"9".repeat(64)}`,
       },
     });
   });
 
-  it("needs three values and a secret for the first stage", () => {
+  it("needs three images and a secret for the first stage", () => {
     const config = parseConfig(minimal, sampleOrigin);
     expect(config).toMatchObject({ percentage: 0, v2: undefined, database: undefined });
     expect(config.stage.name).toBe("baseline");
@@ -139,6 +142,22 @@ describe("parseConfig", () => {
     expect(parseConfig(sampleWith({ stage: "retired", v1: undefined }), sampleOrigin).v1).toBe(
       undefined,
     );
+  });
+
+  it("needs the tools until the router retires, and then only for a database", () => {
+    const retired = { stage: "retired", "router/retire": true, "images/tools": undefined };
+    const { router } = parseConfig(sampleWith({ ...retired, database: {} }), sampleOrigin);
+    expect(router.retire).toBe(true);
+    expect(() => parseConfig(sampleWith(retired), sampleOrigin)).toThrow(
+      /images\.tools is missing/,
+    );
+  });
+
+  it("knows V2's limits at stages that do not deploy it", () => {
+    const change = { stage: "baseline", "v2/resources": { limits: { cpu: "1500m" } } };
+    const { v2, v2Limits } = parseConfig(sampleWith(change), sampleOrigin);
+    expect(v2).toBeUndefined();
+    expect(v2Limits).toEqual({ cpu: "1500m", memory: "512Mi" });
   });
 
   it("takes a ladder of the user's own", () => {

@@ -204,7 +204,7 @@ describe("a difference", () => {
       "SET ROLE stays_owner; ALTER TABLE stage_changes ADD COLUMN mood text; DROP INDEX brake_events_happened_at",
     );
     await writeFile(
-      join(directories.migrations, "0008_next.sql"),
+      join(directories.migrations, "9008_next.sql"),
       migrationText(
         "ALTER TABLE stage_changes ADD COLUMN next text",
         "ALTER TABLE stage_changes DROP COLUMN next",
@@ -212,7 +212,7 @@ describe("a difference", () => {
     );
     const settings = { ...context.settings, user: "stays_reader_login" };
     const pending = await status({ ...context, settings });
-    expect(pending.migrations.at(-1)).toMatchObject({ name: "0008_next", state: "pending" });
+    expect(pending.migrations.at(-1)).toMatchObject({ name: "9008_next", state: "pending" });
     const differences = [
       { object: "column stage_changes.mood", expected: undefined, found: "text" },
       {
@@ -242,7 +242,7 @@ describe("a difference", () => {
     const directories = await copies.make();
     const context = { ...database.context, directories };
     await writeFile(
-      join(directories.migrations, "0008_two_columns.sql"),
+      join(directories.migrations, "9008_two_columns.sql"),
       migrationText(
         "ALTER TABLE stage_changes ADD COLUMN one text, ADD COLUMN two text",
         "ALTER TABLE stage_changes DROP COLUMN one",

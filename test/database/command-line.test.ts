@@ -60,6 +60,7 @@ describe("the command", () => {
       problems: [],
     });
     expect(await run(["status"])).toMatchObject({ code: 0 });
+    expect(await run(["maintain", "--keep-months", "12"])).toMatchObject({ code: 0, stderr: "" });
     expect(await run(["verify"])).toMatchObject({
       code: 0,
       stdout: expect.stringContaining("0 problems found") as string,
@@ -70,16 +71,24 @@ describe("the command", () => {
     });
     expect(await run(["down", "--yes", "--count", "2"])).toMatchObject({
       code: 0,
-      stderr: "reverted 0007_expected_catalog\nreverted 0006_brake_events\n",
+      stderr: "reverted 0009_recorded_once\nreverted 0008_verdicts\n",
     });
     expect(await run(["verify"])).toMatchObject({ code: 1 });
+    // It keeps what is there in order; what is pending is for the Job to tell.
+    expect(await run(["maintain", "--keep-months", "12"])).toMatchObject({ code: 0 });
   });
 
   it.each([
-    [["sideways"], {}, 2, '"sideways" is no command, use up, down, status, prune or verify'],
+    [
+      ["sideways"],
+      {},
+      2,
+      '"sideways" is no command, use up, down, status, maintain, prune or verify',
+    ],
     [["up", "--force"], {}, 2, "Unknown option '--force'"],
     [["down", "--yes", "--count", "0"], {}, 2, '--count is "0", use an integer from 1 to 1200'],
     [["prune", "--yes"], {}, 2, "--keep-months is missing, use an integer from 1"],
+    [["maintain", "--keep-months", "0"], {}, 2, '--keep-months is "0", use an integer from 1'],
     [["prune", "--keep-months", "3"], {}, 2, "prune deletes samples; add --yes"],
     [["up", "--expect-digest", "abc"], {}, 2, "build it anew and set images.tools to it"],
     [["up"], { PGHOST: "", PGPORT: "x" }, 2, 'PGHOST is not set; PGPORT is "x"'],

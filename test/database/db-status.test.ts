@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loginPassword } from "../../infra/database/login-password.ts";
 import { up } from "../../scripts/agents/migrate/commands.ts";
 import { readPasswordFile } from "../../scripts/agents/migrate/password-file.ts";
-import { databaseOfStack } from "../../scripts/db-status/find-database.ts";
+import { databaseOfStack } from "../../scripts/lib/find-database.ts";
 import { startPostgres } from "../lib/postgres.ts";
 import type { TestPostgres } from "../lib/postgres.ts";
 import { runScript } from "../lib/run-script.ts";
@@ -83,8 +83,8 @@ describe("db:status", () => {
     await superuser.query(`
       SET search_path = pool_migration;
       UPDATE schema_migration_ledger SET sha256 = repeat('0', 64) WHERE name LIKE '0005%';
-      INSERT INTO schema_migration_ledger SELECT '0008_gone', sha256, now(), 1, 'somebody', fingerprint
-        FROM schema_migration_ledger WHERE name LIKE '0007%';
+      INSERT INTO schema_migration_ledger SELECT '9008_gone', sha256, now(), 1, 'somebody', fingerprint
+        FROM schema_migration_ledger WHERE name LIKE '0009%';
       GRANT UPDATE ON stage_changes TO shown_writer`);
     const wrong = await shown();
     expect(wrong.code).toBe(1);
@@ -105,11 +105,11 @@ describe("db:status", () => {
     const notApplied = wrong.state.migrations.filter(({ state }) => state !== "applied");
     expect(notApplied).toMatchObject([
       { name: "0005_stage_changes", state: "edited", appliedBy: "shown_owner_login" },
-      { name: "0008_gone", state: "unknown", appliedBy: "somebody" },
+      { name: "9008_gone", state: "unknown", appliedBy: "somebody" },
     ]);
     await superuser.query("REVOKE UPDATE ON stage_changes FROM shown_writer");
     await superuser.query(
-      "DELETE FROM schema_migration_ledger WHERE sha256 = repeat('0', 64) OR name = '0008_gone'",
+      "DELETE FROM schema_migration_ledger WHERE sha256 = repeat('0', 64) OR name = '9008_gone'",
     );
   });
 
@@ -200,6 +200,7 @@ describe("the stack's configuration", () => {
         name: "pools",
         admin: { user: "admin", password: "of the administrator" },
         ssl: "require",
+        keepMonths: 12,
         toolsImage: "registry.example.com/tools:1",
       },
     });

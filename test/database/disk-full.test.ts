@@ -30,12 +30,12 @@ describe.skipIf(obstacle !== undefined)(`a full disk${obstacle ? ` (${obstacle})
     const writer = await database.connect("writer");
     await writer.query("INSERT INTO migration_status (phase, status) VALUES ('before', 'pending')");
     await writeFile(
-      join(directories.migrations, "0008_small.sql"),
+      join(directories.migrations, "9008_small.sql"),
       migrationText("CREATE TABLE small ()", "DROP TABLE small"),
     );
     // 16 MB.
     await writeFile(
-      join(directories.migrations, "0009_large.sql"),
+      join(directories.migrations, "9009_large.sql"),
       migrationText(
         "CREATE TABLE large AS SELECT repeat(md5(n::text), 50) FROM generate_series(1, 10000) AS n",
         "DROP TABLE large",
@@ -46,7 +46,7 @@ describe.skipIf(obstacle !== undefined)(`a full disk${obstacle ? ` (${obstacle})
     await expect(up(context)).rejects.toMatchObject({
       exitCode: 3,
       message: expect.stringMatching(
-        /^0009_large.sql \(up\) failed and was rolled back: could not (extend|write to) .*No space left on device \(SQLSTATE 53100\); give the server what it lacks and run again$/,
+        /^9009_large.sql \(up\) failed and was rolled back: could not (extend|write to) .*No space left on device \(SQLSTATE 53100\); give the server what it lacks and run again$/,
       ) as string,
     });
     const meanwhile = await status(context);
@@ -59,7 +59,7 @@ describe.skipIf(obstacle !== undefined)(`a full disk${obstacle ? ` (${obstacle})
     await writer.query("INSERT INTO migration_status (phase, status) VALUES ('during', 'pending')");
 
     server.makeRoom();
-    expect((await up(context)).changed).toEqual(["0009_large"]);
+    expect((await up(context)).changed).toEqual(["9009_large"]);
     expect(isInOrder(await status(context))).toBe(true);
     const { rows } = await writer.query("SELECT phase FROM migration_status ORDER BY id");
     expect(rows).toEqual([{ phase: "before" }, { phase: "during" }]);

@@ -48,7 +48,7 @@ describe("a table that somebody else has locked", () => {
     const copy = await copies.make();
     await up({ ...database.context, directories: copy });
     await writeFile(
-      join(copy.migrations, "0008_column.sql"),
+      join(copy.migrations, "9008_column.sql"),
       migrationText(
         "ALTER TABLE migration_status ADD COLUMN later text",
         "ALTER TABLE migration_status DROP COLUMN later",
@@ -65,7 +65,7 @@ describe("a table that somebody else has locked", () => {
     await waitForLockRequest(writer, "migration_status");
     await writer.query("INSERT INTO migration_status (phase, status) VALUES ('a', 'pending')");
     await reader.query("COMMIT");
-    expect((await run).changed).toEqual(["0008_column"]);
+    expect((await run).changed).toEqual(["9008_column"]);
     await database.close();
   });
 
@@ -74,7 +74,7 @@ describe("a table that somebody else has locked", () => {
     const copy = await copies.make();
     await up({ ...database.context, directories: copy });
     await writeFile(
-      join(copy.migrations, "0008_columns.sql"),
+      join(copy.migrations, "9008_columns.sql"),
       migrationText(
         "ALTER TABLE stage_changes ADD COLUMN later text; ALTER TABLE migration_status ADD COLUMN later text",
         "ALTER TABLE migration_status DROP COLUMN later; ALTER TABLE stage_changes DROP COLUMN later",
@@ -98,7 +98,7 @@ describe("a table that somebody else has locked", () => {
     await expect(reader.query("SELECT later FROM stage_changes")).rejects.toMatchObject({
       code: "42703",
     });
-    expect((await up(context)).changed).toEqual(["0008_columns"]);
+    expect((await up(context)).changed).toEqual(["9008_columns"]);
     await database.close();
   });
 });
@@ -180,12 +180,12 @@ describe("a run that dies", () => {
     const database = await prepareDatabase(own.server, "fails");
     const copy = await copies.make();
     await writeFile(
-      join(copy.migrations, "0008_wrong.sql"),
+      join(copy.migrations, "9008_wrong.sql"),
       migrationText("CREATE TABLE half (); SELECT 1 / 0", "DROP TABLE half"),
     );
     await expect(up({ ...database.context, directories: copy })).rejects.toMatchObject({
       exitCode: 3,
-      message: "0008_wrong.sql (up) failed and was rolled back: division by zero (SQLSTATE 22012)",
+      message: "9008_wrong.sql (up) failed and was rolled back: division by zero (SQLSTATE 22012)",
     });
     expect((await appliedNames(database.context)).length).toBe(migrationNames.length);
     const owner = await database.connect("owner");

@@ -37,7 +37,7 @@ describe("an applied file", () => {
     await up(context);
     await change(copy.migrations);
     await writeFile(
-      join(copy.migrations, "0008_next.sql"),
+      join(copy.migrations, "9008_next.sql"),
       migrationText("CREATE TABLE next ()", "DROP TABLE next"),
     );
     const refusal = {
@@ -57,7 +57,7 @@ describe("files that are no migrations", () => {
   it("are refused before the database is asked", async () => {
     const copy = await copies.make();
     await writeFile(join(copy.migrations, "7-Wrong.sql"), migrationText("SELECT 1", "SELECT 1"));
-    await writeFile(join(copy.migrations, "0009_one_way.sql"), "CREATE TABLE one_way ();\n");
+    await writeFile(join(copy.migrations, "6009_one_way.sql"), "CREATE TABLE one_way ();\n");
     const context = {
       ...(await prepareDatabase(own.server, "no_migrations")).context,
       directories: copy,
@@ -65,7 +65,7 @@ describe("files that are no migrations", () => {
     await expect(async () => up(context)).rejects.toMatchObject({
       exitCode: 2,
       message:
-        '0009_one_way.sql needs a line "-- Up Migration" with SQL below it, then a line ' +
+        '6009_one_way.sql needs a line "-- Up Migration" with SQL below it, then a line ' +
         '"-- Down Migration" with SQL below it; 7-Wrong.sql is not named <4 digits>_<lower-case words>.sql',
     });
   });

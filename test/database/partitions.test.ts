@@ -1,10 +1,11 @@
 import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { prune, up, verify } from "../../scripts/agents/migrate/commands.ts";
+import { maintain, prune, up, verify } from "../../scripts/agents/migrate/commands.ts";
 import { startPostgres } from "../lib/postgres.ts";
 import type { TestPostgres } from "../lib/postgres.ts";
 import { impatient } from "./sql-files.ts";
 import { prepareDatabase } from "./migrated-database.ts";
+import type { PreparedDatabase } from "./migrated-database.ts";
 
 let server: TestPostgres;
 
@@ -54,15 +55,7 @@ describe("partitions of pool_metrics", () => {
     const database = await prepareDatabase(server, "prune");
     const context = impatient(database.context, { tableLockMilliseconds: 300 });
     await up(context);
-    const owner = await database.connect("owner");
-    await owner.query("SET ROLE prune_owner");
-    const old = monthsFromNow(4, -4).slice(0, 4);
-    for (const [index, month] of old.entries()) {
-      const from = `date_trunc('month', now() AT TIME ZONE 'UTC') - interval '${4 - index} months'`;
-      await owner.query(`
-        DO $$ BEGIN EXECUTE format('CREATE TABLE pool_metrics_${month} PARTITION OF pool_metrics FOR VALUES FROM (%L) TO (%L)',
-          (${from}) AT TIME ZONE 'UTC', (${from} + interval '1 month') AT TIME ZONE 'UTC'); END $$`);
-    }
+    const old = await makeOldMonths(database, 4);
     const writer = await database.connect("writer");
     await writer.query(
       "INSERT INTO pool_metrics (pool_name, recorded_at) VALUES ('p', now() - interval '4 months')",
@@ -87,6 +80,64 @@ describe("partitions of pool_metrics", () => {
     await database.close();
   });
 
+  it("are kept in order by one command while others write, and twice is the same as once", async () => {
+    const database = await prepareDatabase(server, "maintained");
+    const lines: string[] = [];
+    const context = { ...database.context, progress: (line: string) => lines.push(line) };
+    await up(context);
+    const old = (await makeOldMonths(database, 3)).map((month) => `pool_metrics_${month}`);
+    const owner = await database.connect("owner");
+    const [last = ""] = monthsFromNow(1, 12);
+    await owner.query(`DROP TABLE pool_metrics_${last}`);
+    // Whoever reads for long makes the command wait, and nobody may have to wait for the command.
+    const reader = await database.connect("reader");
+    await reader.query("BEGIN; SELECT count(*) FROM pool_metrics");
+    const writer = await database.connect("writer");
+    await writer.query("SET lock_timeout = '100ms'");
+    lines.length = 0;
+    const running = maintain(context, 1);
+    await waitForLockRequest(writer);
+    for (let number = 0; number < 20; number += 1) {
+      await writer.query(
+        "INSERT INTO pool_metrics (pool_name, recorded_at) VALUES ('p', clock_timestamp())",
+      );
+    }
+    await writer.query(
+      "INSERT INTO pool_metrics (pool_name, recorded_at) VALUES ('p', now() + interval '12 months')",
+    );
+    await reader.query("COMMIT");
+    expect((await running).changed).toEqual(old.slice(0, 2));
+    expect(lines).toEqual([
+      "made 1 partitions of pool_metrics",
+      ...old.slice(0, 2).map((partition) => `deleted ${partition}`),
+    ]);
+    lines.length = 0;
+    expect((await maintain(context, 1)).changed).toEqual([]);
+    expect(lines).toEqual([]);
+    const { rows } = await writer.query<{ count: string }>("SELECT count(*) FROM pool_metrics");
+    expect(rows).toEqual([{ count: "21" }]);
+    expect((await verify(context)).problems).toEqual([]);
+    await database.close();
+  });
+
+  it("are made although the old ones cannot be deleted now", async () => {
+    const database = await prepareDatabase(server, "in_the_way");
+    const context = impatient(database.context, { tableLockMilliseconds: 100 });
+    await up(context);
+    const [old = ""] = await makeOldMonths(database, 2);
+    const owner = await database.connect("owner");
+    const [last = ""] = monthsFromNow(1, 12);
+    await owner.query(`DROP TABLE pool_metrics_${last}`);
+    const reader = await database.connect("reader");
+    await reader.query("BEGIN; SELECT count(*) FROM pool_metrics");
+    await expect(maintain(context, 1)).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringContaining(`pool_metrics_${old} is still in use`) as string,
+    });
+    await owner.query(`SELECT FROM pool_metrics_${last}`);
+    await database.close();
+  });
+
   it("can be detached concurrently, and are missed", async () => {
     const database = await prepareDatabase(server, "detach");
     await up(database.context);
@@ -102,6 +153,20 @@ describe("partitions of pool_metrics", () => {
     await database.close();
   });
 });
+
+/** Makes the partitions of so many months before this one. @returns `YYYY_MM` of each, oldest first */
+async function makeOldMonths(database: PreparedDatabase, count: number): Promise<string[]> {
+  const owner = await database.connect("owner");
+  await owner.query(`SET ROLE ${database.settings.database}_owner`);
+  const months = monthsFromNow(count, -count);
+  for (const [index, month] of months.entries()) {
+    const from = `date_trunc('month', now() AT TIME ZONE 'UTC') - interval '${count - index} months'`;
+    await owner.query(`
+      DO $$ BEGIN EXECUTE format('CREATE TABLE pool_metrics_${month} PARTITION OF pool_metrics FOR VALUES FROM (%L) TO (%L)',
+        (${from}) AT TIME ZONE 'UTC', (${from} + interval '1 month') AT TIME ZONE 'UTC'); END $$`);
+  }
+  return months;
+}
 
 /** `YYYY_MM` of this month and those after it, UTC. */
 function monthsFromNow(count: number, first = 0): string[] {

@@ -100,11 +100,13 @@ const tables = [
   "migration_status",
   "stage_changes",
   "brake_events",
+  "attempts",
+  "verdicts",
   "schema_migration_ledger",
   "schema_migrations",
   "expected_catalog",
 ];
-const journals = ["pool_metrics", "stage_changes", "brake_events"];
+const journals = ["pool_metrics", "stage_changes", "brake_events", "attempts", "verdicts"];
 const mutable = ["pool_configurations", "migration_status"];
 
 const statements: Record<string, (table: string) => string> = {

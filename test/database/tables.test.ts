@@ -198,26 +198,28 @@ describe("tables", () => {
     expect(rows[0]?.later).toBe(true);
   });
 
-  it.each(["stage_changes", "brake_events", "pool_metrics", "schema_migration_ledger"])(
-    "let the writer neither change nor delete rows of the journal %s",
-    async (journal) => {
-      const insufficientPrivilege = { code: "42501" };
-      const column = journal === "schema_migration_ledger" ? "applied_at" : "created_at";
-      await expect(writer.query(`UPDATE ${journal} SET ${column} = now()`)).rejects.toMatchObject(
-        insufficientPrivilege,
-      );
-      await expect(writer.query(`DELETE FROM ${journal}`)).rejects.toMatchObject(
-        insufficientPrivilege,
-      );
-      await expect(writer.query(`TRUNCATE ${journal}`)).rejects.toMatchObject(
-        insufficientPrivilege,
-      );
-    },
-  );
+  it.each([
+    "stage_changes",
+    "brake_events",
+    "attempts",
+    "verdicts",
+    "pool_metrics",
+    "schema_migration_ledger",
+  ])("let the writer neither change nor delete rows of the journal %s", async (journal) => {
+    const insufficientPrivilege = { code: "42501" };
+    const column = journal === "schema_migration_ledger" ? "applied_at" : "created_at";
+    await expect(writer.query(`UPDATE ${journal} SET ${column} = now()`)).rejects.toMatchObject(
+      insufficientPrivilege,
+    );
+    await expect(writer.query(`DELETE FROM ${journal}`)).rejects.toMatchObject(
+      insufficientPrivilege,
+    );
+    await expect(writer.query(`TRUNCATE ${journal}`)).rejects.toMatchObject(insufficientPrivilege);
+  });
 
   it.each([
-    "INSERT INTO schema_migration_ledger VALUES ('0009_forged', repeat('0', 64), now(), 0, 'writer')",
-    "INSERT INTO schema_migrations (name, run_on) VALUES ('0009_forged', now())",
+    "INSERT INTO schema_migration_ledger VALUES ('9009_forged', repeat('0', 64), now(), 0, 'writer')",
+    "INSERT INTO schema_migrations (name, run_on) VALUES ('9009_forged', now())",
   ])("let the writer record no migration: %s", async (sql) => {
     await expect(writer.query(sql)).rejects.toMatchObject({ code: "42501" });
   });

@@ -56,6 +56,31 @@ describe("verify queries", () => {
       "GRANT INSERT ON brake_events TO wrong_writer",
       "privileges: wrong_writer may not INSERT on brake_events",
     ],
+    ...["attempts", "verdicts"].flatMap((journal): typeof wrongs => [
+      [
+        `${journal} that can be deleted`,
+        `GRANT DELETE ON ${journal} TO wrong_writer`,
+        `REVOKE DELETE ON ${journal} FROM wrong_writer`,
+        `privileges: wrong_writer may DELETE on ${journal}`,
+      ],
+      [
+        `no ${journal}`,
+        `ALTER TABLE ${journal} RENAME TO gone`,
+        `ALTER TABLE gone RENAME TO ${journal}`,
+        `structure: the table ${journal} does not exist`,
+      ],
+    ]),
+    ...[
+      "attempts_pkey",
+      "verdicts_writer_sequence",
+      "stage_changes_guard_once",
+      "migration_status_rollback_once",
+    ].map((index): (typeof wrongs)[number] => [
+      `no ${index}`,
+      `ALTER INDEX ${index} RENAME TO gone`,
+      `ALTER INDEX gone RENAME TO ${index}`,
+      `structure: the unique index ${index} does not exist or is not valid`,
+    ]),
     [
       "a ledger that can be forged",
       "GRANT INSERT ON schema_migration_ledger TO wrong_writer",

@@ -14,7 +14,9 @@ const manifest = JSON.parse(read("package.json")) as {
   devDependencies: Record<string, string>;
 };
 
-const entryPoints = ["router-agent", "drain", "migrate"].map((name) => `scripts/agents/${name}.ts`);
+const entryPoints = ["router-agent", "drain", "guard", "migrate"].map(
+  (name) => `scripts/agents/${name}.ts`,
+);
 const program = await traceProgram(entryPoints.map((path) => join(projectRoot, path)));
 
 const stages = parseStages(dockerfile);

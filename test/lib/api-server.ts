@@ -172,6 +172,15 @@ export async function startApiServer(tls?: {
       return list(request, response);
     }
     if (!object) return fail(response, 404, `"${path}" not found`);
+    if (method === "PUT") {
+      const replacement = body as StoredObject;
+      const { resourceVersion } = replacement.metadata;
+      if (resourceVersion !== object.metadata.resourceVersion) {
+        return fail(response, 409, "the object has been modified");
+      }
+      server.write(path, replacement);
+      return send(response, 200, objects.get(path) ?? {});
+    }
     if (method === "PATCH") {
       const patched = mergePatch(object, body) as StoredObject;
       if (query.get("dryRun") !== "All") server.write(path, patched);

@@ -23,8 +23,8 @@ export interface SimulatedReplica {
   appliedPercentage: number;
 }
 
-/** Namespace and token that the simulated stack uses. */
-const simulated = { namespace: "pool-migration-dev", token: "agent-token", port: 9090 };
+/** Namespace and token that the simulated stack uses, and the port of its interfaces. */
+export const simulated = { namespace: "pool-migration-dev", token: "agent-token", port: 9090 };
 
 /** Path of a ConfigMap of the simulated stack. */
 export function configMapPath(name: string): string {
@@ -117,6 +117,7 @@ export function report(server: TestApiServer, replica: SimulatedReplica): AgentR
     brake: { engaged: replica.held.length > 0, engagements: [...replica.held] },
     waiting: replica.waiting,
     readyHosts: { v1: 2, v2: 2 },
+    inFlight: { v1: 0, v2: 0 },
     decisions: { v1: side, v2: { ...side, fallbacks: 3 } },
     overrides: { v1: 0, v2: 1 },
     log: { linesRead: 2400, unreadableLines: 0, lostLines: 0 },

@@ -5,6 +5,8 @@ import type { TestApiServer } from "./api-server.ts";
 import { startApiServer } from "./api-server.ts";
 import type { ScriptResult } from "./run-script.ts";
 import { startScript, startScriptOnTerminal } from "./run-script.ts";
+import type { SimulatedGuard } from "./simulated-guard.ts";
+import { deployGuards } from "./simulated-guard.ts";
 import type { SimulatedReplica } from "./simulated-router.ts";
 import { configMapPath, deployRouters } from "./simulated-router.ts";
 
@@ -12,6 +14,7 @@ import { configMapPath, deployRouters } from "./simulated-router.ts";
 export interface StackFixture {
   server: TestApiServer;
   replicas: SimulatedReplica[];
+  guards: SimulatedGuard[];
   /** Starts a verb against it. */
   start(verb: string, ...argv: string[]): ReturnType<typeof startScript>;
   /** Starts a verb against it on a terminal. */
@@ -34,6 +37,7 @@ export async function startStack(
   const server = await startApiServer();
   server.users.set("token-of-jane", user);
   const replicas = deployRouters(server, options);
+  const guards = deployGuards(server);
   const kubeconfig = join(directory, "kubeconfig");
   await writeFile(
     kubeconfig,
@@ -49,6 +53,7 @@ export async function startStack(
   return {
     server,
     replicas,
+    guards,
     start,
     startOnTerminal: (verb, ...argv) =>
       startScriptOnTerminal(verb, argv, { KUBECONFIG: kubeconfig }),

@@ -4,6 +4,8 @@ import { z } from "zod";
 export const faultsSchema = z.strictObject({
   /** Share of operations answered 500, 0 to 1. */
   error_rate: z.number().min(0).max(1).default(0),
+  /** Share of executions answered 424, as by a pool that breaks its programs, 0 to 1. */
+  wrong_rate: z.number().min(0).max(1).default(0),
   /** Time added to each operation while it holds its worker, milliseconds. */
   latency_ms: z.number().int().min(0).max(300_000).default(0),
   /** Workers never answer while this is set. */

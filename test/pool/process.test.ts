@@ -70,6 +70,17 @@ describe("fault switches", () => {
     expect((await caller.execute(v2, "p")).status).toBe(200);
   });
 
+  it("break programs, and nothing else", async () => {
+    await caller.create(v2, "p");
+    await setFaults(v2, { wrong_rate: 1 });
+    const failed = await caller.execute(v2, "p");
+    const created = await caller.create(v2, "q");
+    await setFaults(v2, {});
+    expect([failed.status, failed.body.error?.code]).toEqual([424, "program_failed"]);
+    expect(created.status).toBe(201);
+    expect((await caller.execute(v2, "p")).status).toBe(200);
+  });
+
   it("crash the process with what is in flight", async () => {
     const victim = await startReadyPool("v2", pools.postgres.url("pool"));
     await expect(setFaults(victim, { crash: true })).rejects.toThrow();

@@ -70,7 +70,10 @@ describe("versions", () => {
 describe("the configuration", () => {
   const values = {
     "pool-migration:v1": { value: '{"image":"r.test/pool:1"}', secret: false },
-    "pool-migration:images": { value: '{"router":"r.test/router:1"}', secret: false },
+    "pool-migration:images": {
+      value: '{"router":"r.test/router:1","tools":"r.test/tools:1"}',
+      secret: false,
+    },
     "pool-migration:router": { value: '{"agentToken":"token-of-the-test-1"}', secret: true },
     "kubernetes:context": { value: "elsewhere", secret: false },
   };
@@ -222,6 +225,7 @@ describe("the database", () => {
     name: "pool_migration",
     admin: { user: "admin", password },
     ssl: "require",
+    keepMonths: 12,
     toolsImage: "r/tools:1",
   } as const;
   const error = (message: string, code?: string) => Object.assign(new Error(message), { code });

@@ -111,6 +111,26 @@ export function findings(): RehearsalFindings & { accounting: Accounting; stays:
       entry: { toDirectSeconds: 2, lostRequests: 0 },
       brake: { engageToZeroSeconds: 1, releaseSeconds: 1, resourceVersion: "102" },
       directBrake: { apiServerDown: true, engageToZeroSeconds: 1 },
+      faults: [
+        {
+          name: "V2 fails always",
+          stage: "p5",
+          expected: true,
+          braked: true,
+          firstBadToZeroSeconds: 2.1,
+          failedRequests: 7,
+          engagements: ["asked"],
+        },
+        {
+          name: "both sides fail",
+          stage: "p25",
+          expected: false,
+          braked: false,
+          firstBadToZeroSeconds: null,
+          failedRequests: 300,
+          engagements: [],
+        },
+      ],
       brokenImage: {
         upFailed: true,
         appliedZero: true,
@@ -129,6 +149,8 @@ export function findings(): RehearsalFindings & { accounting: Accounting; stays:
       notExecutable: [],
       reappeared: [],
     },
+    replay: { verdicts: 300, mismatches: 0 },
+    guardEngagements: new Set(["asked"]),
     conformance: {
       v1: { passed: 40, skipped: 2, failed: [] },
       v2: { passed: 42, skipped: 0, failed: [] },

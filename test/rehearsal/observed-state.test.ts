@@ -13,6 +13,7 @@ function report(pod: string, overrides: Partial<AgentReport> = {}): AgentReport 
     brake: { engaged: false, engagements: [] },
     waiting: null,
     readyHosts: { v1: 2, v2: 2 },
+    inFlight: { v1: 0, v2: 0 },
     decisions: { v1: counts, v2: counts },
     overrides: { v1: 0, v2: 0 },
     log: { linesRead: 0, unreadableLines: 0, lostLines: 0 },

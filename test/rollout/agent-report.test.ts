@@ -14,6 +14,7 @@ const report: AgentReport = {
   },
   waiting: null,
   readyHosts: { v1: 2, v2: 2 },
+  inFlight: { v1: 0, v2: 0 },
   decisions: {
     v1: { requests: 75, failed: 0, fallbacks: 0 },
     v2: { requests: 25, failed: 1, fallbacks: 2 },

@@ -12,6 +12,7 @@ const retired: Target = { revision: "r9.1", percentage: 100, topology: "v2-only"
 
 const view: EnvoyView = {
   applied: at(10),
+  inFlight: { v1: 0, v2: 0 },
   readyHosts: { v1: 1, v2: 1 },
   clusters: ["worker-v1", "worker-v2", "worker-v2-then-v1"],
   refusals: 0,

@@ -28,6 +28,7 @@ class Agent {
       token: "agent-token",
       brake: brakeToken === null ? undefined : { token: brakeToken, engage: this.engage },
       report: () => expect.fail("nobody asks for a report"),
+      evidence: () => expect.fail("nobody asks for evidence"),
       metrics: () => expect.fail("nobody asks for metrics"),
       started: () => true,
     });

@@ -12,47 +12,79 @@ beforeEach(async () => {
 afterEach(() => stack.close());
 
 describe("status", () => {
-  it("shows the whole state in a few lines", async () => {
+  it("shows the whole state in ten lines", async () => {
     const { code, stdout } = await stack.run("status");
     expect(code).toBe(0);
     expect(stdout.trimEnd().split("\n")).toEqual([
-      "stack        dev (namespace pool-migration-dev)",
-      "stage        p25: 25 % commanded",
-      "applied      25 % (all 2 replicas)",
-      "brake        released",
-      "waiting      nothing (all 2 replicas)",
-      "ready hosts  V1 2, V2 2 (all 2 replicas)",
-      "requests     V1 2,400 (4 failed); V2 2,400 (4 failed, 6 served by V1); overrides 2",
-      "log          0 lines lost, 0 unreadable",
-      "API contact  yes (all 2 replicas)",
-      "replicas     2 of 2 report",
-      "agents       http://10.0.0.1:9090 http://10.0.0.2:9090",
+      "stack     dev (namespace pool-migration-dev)",
+      "stage     p25: 25 % commanded; 25 % for 12 min",
+      "applied   25 % (all 2 replicas)",
+      "observed  25.00 % of 4,800 sessions are on V2 (expected 25 % within 2.50)",
+      "brake     released",
+      "verdict   hold: 1,200 of 1,900 sessions needed to pass",
+      "waiting   nothing (all 2 replicas)",
+      "requests  V1 2,400 (4 failed); V2 2,400 (4 failed, 6 served by V1); overrides 2",
+      "routers   2 of 2 report; ready hosts V1 2, V2 2 (all 2 replicas); log 0 lines lost, 0 unreadable; API contact yes (all 2 replicas); agents http://10.0.0.1:9090 http://10.0.0.2:9090",
+      "guards    2 of 2 report; guard-a leads; journal written",
     ]);
+  });
+
+  it("says who watches, how old the verdict is and what waits for the database", async () => {
+    const [a, b] = stack.guards;
+    Object.assign(a ?? {}, { report: undefined });
+    const journal = { enabled: true, waiting: 40, writtenAt: null, problem: "connection refused" };
+    const old = { at: Date.now() - 60_000, leads: false, journal };
+    Object.assign(b ?? {}, { report: b?.report && { ...b.report, ...old } });
+    const { code, stdout } = await stack.run("status");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/verdict {3}hold \(6[0-9] s old\): 1,200 of/);
+    expect(stdout).toMatch(/guards {4}1 of 2 report; guard-a: no report: .*; none holds the Lease/);
+    expect(stdout).toContain("40 entries of the journal wait (connection refused)");
+    for (const name of ["guard-a", "guard-b"]) {
+      stack.server.remove(`/api/v1/namespaces/pool-migration-dev/pods/${name}`);
+    }
+    const without = await stack.run("status");
+    expect(without.stdout).toContain("guards    none is running: nobody brakes but people\n");
+    expect(without.stdout).toContain("verdict   not known: no guard has judged\n");
+  });
+
+  it("says that a higher stage moves nothing while the brake is engaged", async () => {
+    await stack.run("brake", "--reason", "test");
+    stack.server.write(configMapPath("rollout"), {
+      metadata: { name: "rollout" },
+      data: { stage: "p75", percentage: "75" },
+    });
+    const { stdout } = await stack.run("status");
+    expect(stdout).toContain("stage     p75: 75 % commanded\n");
+    expect(stdout).toContain("applied   0 % (all 2 replicas)\n");
+    expect(stdout).toContain(
+      "brake     ENGAGED, V2 gets 0 % until it is released, whatever is declared; ",
+    );
   });
 
   it("tells the replicas apart where they differ, and what a raise waits for", async () => {
     const waiting = "the raise from 10 % to 25 % waits for a ready V2 host";
     Object.assign(stack.replicas[1] ?? {}, { appliedPercentage: 10, waiting });
     const { stdout } = await stack.run("status");
-    expect(stdout).toContain("applied      router-a: 25 %; router-b: 10 %\n");
-    expect(stdout).toContain(`waiting      router-a: nothing; router-b: ${waiting}\n`);
+    expect(stdout).toContain("applied   router-a: 25 %; router-b: 10 %\n");
+    expect(stdout).toContain(`waiting   router-a: nothing; router-b: ${waiting}\n`);
   });
 
   it("shows who engaged the brake, when and why", async () => {
     await stack.run("brake", "--reason", "p99 doubled");
     const { stdout } = await stack.run("status");
     expect(stdout).toMatch(
-      /brake {8}ENGAGED, V2 gets 0 %; \S+: jane@example.test \(SelfSubjectReview\) at \S+Z: p99 doubled/,
+      /brake {5}ENGAGED, V2 gets 0 % until it is released, whatever is declared; \S+: jane@example.test \(SelfSubjectReview\) at \S+Z: p99 doubled/,
     );
-    expect(stdout).toContain("applied      0 % (all 2 replicas)");
+    expect(stdout).toContain("applied   0 % (all 2 replicas)");
   });
 
   it("names a replica without a report and ends with 3", async () => {
     Object.assign(stack.replicas[0] ?? {}, { reachable: false });
     const { code, stdout } = await stack.run("status");
     expect(code).toBe(3);
-    expect(stdout).toMatch(/replicas {5}1 of 2 report; router-a: no report: .*connection refused/);
-    expect(stdout).toContain("applied      25 %\n");
+    expect(stdout).toMatch(/routers {3}1 of 2 report; router-a: no report: .*connection refused/);
+    expect(stdout).toContain("applied   25 %\n");
   });
 
   it("ends with 2 while no replica is running", async () => {
@@ -60,7 +92,7 @@ describe("status", () => {
     stack = await startStack({ replicas: [] });
     const { code, stdout } = await stack.run("status");
     expect(code).toBe(2);
-    expect(stdout).toContain("applied      no router replica is running\n");
+    expect(stdout).toContain("applied   no router replica is running\n");
   });
 
   it("prints one JSON object", async () => {

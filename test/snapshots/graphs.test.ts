@@ -26,6 +26,12 @@ const sizeOfV2 = { dev: [], prod: ["HorizontalPodAutoscaler"] } as const;
 const share = (from: number, to: number) =>
   `ConfigMap rollout: data.percentage ${from} → ${to}, data.stage p${from} → p${to}; nothing else`;
 
+/** What there is once for each of the two that go together: the router, and the guard that watches it. */
+const both = (kind: string) => `${kind} guard, ${kind} router`;
+
+/** Of the two, only prod has a database, and so a guard that logs in to one. */
+const credentials = { dev: "", prod: "Secret guard-credentials, " } as const;
+
 /** What changes from one step to the next. */
 const changesOf = (stack: StackName) => [
   `new: ${pool("v2", sizeOfV2[stack])}; ConfigMap rollout: data.stage baseline → shadow; nothing else`,
@@ -39,9 +45,9 @@ const changesOf = (stack: StackName) => [
     "NetworkPolicy pool-v2: spec.ingress[0].from[0].podSelector.matchLabels.app.kubernetes.io/name router → (none); " +
     `gone: ${pool("v1")}; nothing else`,
   "Service pool: spec.selector.app.kubernetes.io/name router → pool-v2; gone: ConfigMap brake, ConfigMap rollout, " +
-    "Deployment router, NetworkPolicy router, PodDisruptionBudget router, Role router, RoleBinding router, " +
-    "Secret router-tokens, Service router, ServiceAccount router, ValidatingAdmissionPolicy brake, " +
-    "ValidatingAdmissionPolicyBinding brake; nothing else",
+    `${both("Deployment")}, Lease guard, ${both("NetworkPolicy")}, ${both("PodDisruptionBudget")}, ${both("Role")}, ` +
+    `${both("RoleBinding")}, ${credentials[stack]}Secret router-tokens, Service router, Service router-agents, ` +
+    `${both("ServiceAccount")}, ValidatingAdmissionPolicy brake, ValidatingAdmissionPolicyBinding brake; nothing else`,
 ];
 
 describe.each(stackNames)("stack %s", (stack) => {

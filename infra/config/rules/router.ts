@@ -47,8 +47,9 @@ export function tokenRules({ router }: ParsedSections): readonly Problem[] {
   return problems;
 }
 
-/** The SQL migrations run from an image of their own. */
-export function toolsRules({ images, database }: ParsedSections): readonly Problem[] {
-  if (images === undefined || images.tools !== undefined || database === undefined) return [];
-  return [missing(["images", "tools"], "where database is set")];
+/** The guard, which is there as long as the router is, and the SQL migrations run from one image. */
+export function toolsRules({ images, database, router }: ParsedSections): readonly Problem[] {
+  if (images === undefined || images.tools !== undefined || router === undefined) return [];
+  if (!router.retire) return [missing(["images", "tools"], "unless router.retire is true")];
+  return database === undefined ? [] : [missing(["images", "tools"], "where database is set")];
 }

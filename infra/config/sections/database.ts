@@ -72,5 +72,11 @@ export const databaseSections = {
       allowed: "require or disable",
       example: "require",
     }),
+    keepMonths: key(integer(1, 120).default(12), {
+      description:
+        "Full months of the pools' samples (pool_metrics) that are kept before the current one; older ones are deleted every day.",
+      allowed: "an integer from 1 to 120",
+      example: "12",
+    }),
   }),
 } as const;

@@ -96,9 +96,9 @@ export const routerSections = {
     tools: key(
       image().optional(),
       imageInfo(
-        "the tools, which run the SQL migrations",
+        "the tools, which the guard and the SQL migrations run from",
         "tools:1.0.0",
-        "required where database is set",
+        "required, unless router.retire",
       ),
     ),
   }),

@@ -1,4 +1,5 @@
 import { formatCount } from "./format.ts";
+import { baselineStage } from "../stages.ts";
 import { shareAgrees, shareTolerance } from "../share-agreement.ts";
 import { countsAt } from "./counts.ts";
 import type { Counts } from "./counts.ts";
@@ -51,7 +52,11 @@ export function sourceFaults(
     const seconds = ((row.at - at) / 1000).toFixed(0);
     faults.push(fault("router-stale", `${router} has not reported for ${seconds} s`));
   }
-  for (const { router, lostLines, complete } of row.routers) {
+  for (const { router, lostLines, mispredicted, complete } of row.routers) {
+    if (mispredicted > 0) {
+      const text = `${router} decided ${formatCount(mispredicted)} requests otherwise than by bucket and percentage`;
+      faults.push(fault("mispredicted", text));
+    }
     if (lostLines > 0) {
       faults.push(
         fault("lines-lost", `${router} lost ${String(lostLines)} lines of its decision log`),
@@ -60,6 +65,10 @@ export function sourceFaults(
     if (!complete) {
       faults.push(fault("memory-incomplete", `${router} no longer knows all sessions it has seen`));
     }
+  }
+  if (!row.complete) {
+    const text = "the guard does not know all sessions of this attempt";
+    faults.push(fault("memory-incomplete", text));
   }
   if (row.slowMilliseconds === null && row.stage.percentage > 0) {
     faults.push(
@@ -73,11 +82,12 @@ export function sourceFaults(
 }
 
 function figureFaults(
-  { at, pool }: EvidenceRow,
+  { at, pool, stage }: EvidenceRow,
   limit: number,
   expected: readonly PoolFigure[],
 ): Finding[] {
-  if (expected.length === 0) return [];
+  // V2 is not there yet at the first stage.
+  if (expected.length === 0 || stage.name === baselineStage) return [];
   if (pool === null) return [fault("figures-missing", "V2's metrics were not read yet")];
   if (at - pool.at > limit) {
     const seconds = ((at - pool.at) / 1000).toFixed(0);

@@ -56,7 +56,9 @@ export function sampleMemory(
   const grown = slope * (at - first[0]);
   const over =
     growth > rollback.memoryGrowthPercentPerHour && grown >= memory.floorMebibytes * 1024 * 1024;
-  return { ...state, samples, streak: over ? state.streak + 1 : 0, growth };
+  // The bound may be minus infinity, which JSON does not know.
+  const judged = Number.isFinite(growth) ? growth : null;
+  return { ...state, samples, streak: over ? state.streak + 1 : 0, growth: judged };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { formatCount } from "./format.ts";
 import { badSessionsNeeded, ratioToDetect, sessionsNeeded } from "./sessions-needed.ts";
 import { quantile } from "./durations.ts";
+import { baselineStage } from "../stages.ts";
 import type { Budget } from "./budget.ts";
 import { countsAt } from "./counts.ts";
 import type { Counts } from "./counts.ts";
@@ -73,7 +74,7 @@ export function shortEvidence(
   if (percentage === 0) {
     const { requests } = countsAt(counts, 0, "v1");
     if (requests === 0) return [hold("no-requests", "no request of V1 has been seen")];
-    return row.slowMilliseconds === null
+    return row.slowMilliseconds === null && row.stage.name !== baselineStage
       ? [hold("slow-not-frozen", "the threshold for slow answers is not frozen yet")]
       : [];
   }

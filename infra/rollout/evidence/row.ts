@@ -1,13 +1,15 @@
 import type { Counts } from "./counts.ts";
 
 /** What a router-agent's report says about its own completeness. */
-interface RouterReport {
+export interface RouterReport {
   /** Name of the pod. */
   readonly router: string;
   /** When the report was made, milliseconds since 1970. */
   readonly at: number;
   /** Requests of the attempt that Envoy counted and whose log line never came, and lines that could not be read. */
   readonly lostLines: number;
+  /** Decisions of the attempt whose side is not what bucket and percentage give. */
+  readonly mispredicted: number;
   /** Whether its memory of sessions is complete: false when it was lost or has reached its bound. */
   readonly complete: boolean;
 }
@@ -59,6 +61,8 @@ export interface EvidenceRow {
   /** Number of routers that there should be. */
   readonly routersExpected: number;
   readonly routers: readonly RouterReport[];
+  /** Whether the union holds all that the routers ever told in this attempt. */
+  readonly complete: boolean;
   /** V2's figures; null while none were read. */
   readonly pool: PoolFigures | null;
 }

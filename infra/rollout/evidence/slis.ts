@@ -28,16 +28,18 @@ export const sliVerbs: Readonly<Record<Sli, string>> = {
 export interface LineContext {
   /** A request that takes longer is slow, milliseconds; undefined: the threshold is not frozen yet. */
   readonly slowMilliseconds: number | undefined;
-  /** Whether the line is its session's first since the session changed sides: moved sessions are cold. */
-  readonly firstAfterMove: boolean;
+  /** Whether the line is the first that this router sees of its session since the percentage changed. */
+  readonly firstAfterChange: boolean;
 }
 
 /**
- * Whether a line's duration is evidence, for `slow` and for percentiles alike: not that of the first request after a
- * move, which is slow in a healthy V2 too.
+ * Whether a line's duration is evidence, for `slow` and for percentiles alike: not that of a session's first request after
+ * a change of the percentage. That of a session which the change has moved is slow in a healthy V2 too, because it is
+ * cold there; the others are left out so that both sides are judged by the same part of their sessions' requests. (Left out
+ * of one side alone, the lowering from 100 to 25 % made a healthy V2 look slow: it was seen.)
  */
-export function isTimed({ firstAfterMove }: Pick<LineContext, "firstAfterMove">): boolean {
-  return !firstAfterMove;
+export function isTimed({ firstAfterChange }: Pick<LineContext, "firstAfterChange">): boolean {
+  return !firstAfterChange;
 }
 
 /**

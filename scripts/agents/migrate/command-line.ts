@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { exitCodes, VerbError } from "../../lib/verb.ts";
-import { down, projectDirectories, prune, status, up, verify } from "./commands.ts";
+import { down, maintain, projectDirectories, prune, status, up, verify } from "./commands.ts";
 import type { CommandContext, CommandResult } from "./commands.ts";
 import { describeResult, isInOrder } from "./description.ts";
 import { readSettings } from "./settings.ts";
@@ -14,13 +14,14 @@ Commands:
   down                      revert the newest migration, with the data in its tables
   status                    show which migrations are applied, pending, edited or unknown, and every
                             object that differs from what they made; the reader's login will do
+  maintain                  make the coming months' partitions, and prune; the CronJob runs it every day
   prune                     delete old months of pool_metrics; the other months stay readable and writable
   verify                    check tables, privileges and partitions; changes nothing
 
 Options:
   --expect-digest <sha256>  up: refuse to run unless the SQL files have this digest
   --count <number>          down: how many migrations to revert (1)
-  --keep-months <number>    prune: full months before this one that stay
+  --keep-months <number>    maintain, prune: full months before this one that stay
   --yes                     down, prune: really delete the data
   --json                    print the result as JSON
   --help                    print this text
@@ -114,12 +115,14 @@ function run(
       }
       return prune(context, keepMonths);
     }
+    case "maintain":
+      return maintain(context, positiveInteger("--keep-months", values["keep-months"]));
     case "status":
       return status(context);
     case "verify":
       return verify(context);
     default:
-      throw refusal(`"${command}" is no command, use up, down, status, prune or verify`);
+      throw refusal(`"${command}" is no command, use up, down, status, maintain, prune or verify`);
   }
 }
 
@@ -146,6 +149,6 @@ function refusal(sentence: string): VerbError {
 function exitCodeOf(command: string, result: CommandResult): number {
   // What others changed in the tables is for people to decide: `up` shows it and does not fail.
   const judged = command === "status" ? result : { ...result, catalog: undefined };
-  if (command === "down" || command === "prune") return exitCodes.done;
+  if (["down", "maintain", "prune"].includes(command)) return exitCodes.done;
   return isInOrder(judged) ? exitCodes.done : exitCodes.gateFailed;
 }

@@ -10,11 +10,12 @@ import { exitCodes, VerbError } from "../../lib/verb.ts";
 import { applyMigrations } from "./apply.ts";
 import { compareCatalog } from "./catalog.ts";
 import type { CatalogComparison } from "./catalog.ts";
-import { connect } from "./connection.ts";
+import { withConnection } from "./connection.ts";
 import type { Purpose } from "./connection.ts";
 import { compareWithLedger, readLedger, refuseRewrittenHistory } from "./ledger.ts";
 import type { MigrationState } from "./ledger.ts";
 import { readMigrationFiles } from "./migration-file.ts";
+import type { MigrationFile } from "./migration-file.ts";
 import { pruneMetrics } from "./prune.ts";
 import { takeRunnerLock } from "./runner-lock.ts";
 import type { MigrateSettings } from "./settings.ts";
@@ -55,8 +56,8 @@ export interface CommandResult {
 }
 
 /**
- * Partitions of pool_metrics that are kept ready, in months after this one. They cost next to nothing, and the next run may
- * be far away: the Job runs again when the SQL files change.
+ * Partitions of pool_metrics that are kept ready, in months after this one. They cost next to nothing, and a maintenance
+ * that fails has time to be noticed.
  */
 const monthsAhead = 12;
 
@@ -133,11 +134,21 @@ export function down(context: CommandContext, count: number): Promise<CommandRes
  */
 export function prune(context: CommandContext, keepMonths: number): Promise<CommandResult> {
   const files = readMigrationFiles(context.directories.migrations);
+  return withRunnerLock(context, (client) => pruned(client, context, files, keepMonths));
+}
+
+/**
+ * Makes the partitions of the coming months and deletes those of old ones; nobody who writes or reads other months waits
+ * for it. A second run changes nothing.
+ *
+ * @param keepMonths full months before this one that stay, 1 or more
+ */
+export function maintain(context: CommandContext, keepMonths: number): Promise<CommandResult> {
+  const files = readMigrationFiles(context.directories.migrations);
   return withRunnerLock(context, async (client) => {
-    const onDone = (partition: string) => context.progress(`deleted ${partition}`);
-    const changed = await pruneMetrics(client, keepMonths, onDone);
-    const migrations = compareWithLedger(files, await readLedger(client));
-    return { changed, migrations, problems: undefined, catalog: undefined };
+    // Before anything is deleted, which a transaction that is open for long can prevent.
+    await ensurePartitions(client, context);
+    return pruned(client, context, files, keepMonths);
   });
 }
 
@@ -168,6 +179,17 @@ export function verify(context: CommandContext): Promise<CommandResult> {
     problems: await verifyTables(client, context),
     catalog: undefined,
   }));
+}
+
+async function pruned(
+  client: pg.Client,
+  { progress }: CommandContext,
+  files: readonly MigrationFile[],
+  keepMonths: number,
+): Promise<CommandResult> {
+  const changed = await pruneMetrics(client, keepMonths, (month) => progress(`deleted ${month}`));
+  const migrations = compareWithLedger(files, await readLedger(client));
+  return { changed, migrations, problems: undefined, catalog: undefined };
 }
 
 function verifyTables(client: pg.Client, { directories }: CommandContext): Promise<string[]> {
@@ -204,28 +226,10 @@ function withRunnerLock<T>(
   });
 }
 
-async function withClient<T>(
-  context: CommandContext,
+function withClient<T>(
+  { settings, signal }: CommandContext,
   purpose: Purpose,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = await connect(context.settings, purpose, context.signal);
-  try {
-    return await work(client);
-  } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
-    if (error instanceof VerbError || (code === undefined && !isConnectionLoss(message)))
-      throw error;
-    throw new VerbError(
-      exitCodes.infrastructure,
-      `the database ${context.settings.database} broke off: ${message}; run the command again`,
-    );
-  } finally {
-    await client.end().catch(() => undefined);
-  }
-}
-
-/** pg's own errors about a connection that ends have no code. */
-function isConnectionLoss(message: string): boolean {
-  return message.startsWith("Connection terminated");
+  return withConnection(settings, purpose, signal, work);
 }

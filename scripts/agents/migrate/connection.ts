@@ -9,9 +9,26 @@ const transientStates = /^(08|57P0|53)/;
 
 /**
  * What the connection is for. `change` acts as the owner's group role, so that everything that is created belongs to the
- * group and not to the login; `look` can change nothing, and any login that may read the tables will do.
+ * group and not to the login; `record` adds rows as the writer's login; `look` can change nothing, and any login that
+ * may read the tables will do.
  */
-export type Purpose = "change" | "look";
+export type Purpose = "change" | "record" | "look";
+
+/** How long a connection may take for what, milliseconds, and what the server calls it. */
+export interface SessionLimits {
+  readonly application: string;
+  readonly connect: number;
+  /** For one statement, in the server. */
+  readonly statement: number;
+  /** For its answer, here: a network that swallows packets is noticed by nobody else. Absent: no limit. */
+  readonly answer?: number;
+}
+
+const verbLimits: SessionLimits = {
+  application: "pool-migration migrate",
+  connect: 5_000,
+  statement: 60_000,
+};
 
 /**
  * Connects, waiting for a server that does not answer yet.
@@ -32,7 +49,7 @@ export async function connect(
     describe: () => `waiting for the database at ${address(settings)}: ${reason}`,
     look: async () => {
       try {
-        client = await openConnection(settings);
+        client = await openConnection(settings, verbLimits);
         return true;
       } catch (error) {
         reason = (error as Error).message || "no connection";
@@ -55,7 +72,57 @@ export async function connect(
   return client;
 }
 
-async function openConnection(settings: MigrateSettings): Promise<pg.Client> {
+/**
+ * Connects once, without waiting for a server that does not answer.
+ *
+ * @throws Error as the server or the network says it; VerbError (code 2) when the database is not prepared
+ */
+export async function connectOnce(
+  settings: MigrateSettings,
+  purpose: Purpose,
+  limits: SessionLimits,
+): Promise<pg.Client> {
+  const client = await openConnection(settings, limits);
+  await prepareSession(client, settings, purpose);
+  return client;
+}
+
+/**
+ * Connects, does something and ends the connection, whatever happens.
+ *
+ * @throws what {@link connect} and `work` throw; VerbError (code 3) for whatever else breaks off in the database
+ */
+export async function withConnection<T>(
+  settings: MigrateSettings,
+  purpose: Purpose,
+  signal: AbortSignal | undefined,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = await connect(settings, purpose, signal);
+  try {
+    return await work(client);
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (error instanceof VerbError || (code === undefined && !isConnectionLoss(message)))
+      throw error;
+    throw new VerbError(
+      exitCodes.infrastructure,
+      `the database ${settings.database} broke off: ${message}; run the command again`,
+    );
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** pg's own errors about a connection that ends have no code. */
+function isConnectionLoss(message: string): boolean {
+  return message.startsWith("Connection terminated");
+}
+
+async function openConnection(
+  settings: MigrateSettings,
+  limits: SessionLimits,
+): Promise<pg.Client> {
   const client = new pg.Client({
     host: settings.host,
     port: settings.port,
@@ -63,10 +130,11 @@ async function openConnection(settings: MigrateSettings): Promise<pg.Client> {
     user: settings.user,
     password: settings.password,
     ssl: settings.ssl === "require" ? { rejectUnauthorized: false } : false,
-    application_name: "pool-migration migrate",
-    connectionTimeoutMillis: 5000,
+    application_name: limits.application,
+    connectionTimeoutMillis: limits.connect,
     lock_timeout: settings.patience.tableLockMilliseconds,
-    statement_timeout: 60_000,
+    statement_timeout: limits.statement,
+    ...(limits.answer === undefined ? {} : { query_timeout: limits.answer }),
     idle_in_transaction_session_timeout: 30_000,
   });
   // A connection that breaks while nothing runs is noticed by the next query.
@@ -86,11 +154,9 @@ async function prepareSession(
   purpose: Purpose,
 ): Promise<void> {
   try {
-    await client.query(
-      purpose === "change"
-        ? `SET ROLE ${pg.escapeIdentifier(groupRole(settings.database, "owner"))}`
-        : "SET default_transaction_read_only = on",
-    );
+    const owner = pg.escapeIdentifier(groupRole(settings.database, "owner"));
+    if (purpose === "change") await client.query(`SET ROLE ${owner}`);
+    if (purpose === "look") await client.query("SET default_transaction_read_only = on");
     await client.query(`SET search_path TO ${pg.escapeIdentifier(schemaName)}`);
     const { rows } = await client.query<{ found: boolean }>(
       "SELECT to_regnamespace($1) IS NOT NULL AS found",

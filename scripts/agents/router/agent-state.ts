@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { replaceFile } from "./atomic-file.ts";
+import { emptyEvidence, evidenceStateSchema } from "./evidence.ts";
 
 const count = z.int().min(0);
 const sideCounts = z.strictObject({ requests: count, failed: count, fallbacks: count });
@@ -45,6 +46,8 @@ const stateSchema = z.strictObject({
     lostEarlier: count,
     lost: count,
   }),
+  /** What is known about the attempt, up to the cursor. */
+  evidence: evidenceStateSchema,
 });
 
 /** What an agent remembers over its own restarts. */
@@ -75,6 +78,7 @@ export function emptyState(): AgentState {
       lostEarlier: 0,
       lost: 0,
     },
+    evidence: emptyEvidence(),
   };
 }
 

@@ -3,11 +3,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { AgentReport } from "../../../infra/rollout/agent-report.ts";
 import type { DirectBrakeRequest } from "../../../infra/rollout/direct-brake.ts";
+import type { EvidenceQuestion } from "../../../infra/rollout/evidence/protocol.ts";
 import type { RouterFiles } from "../../../infra/rollout/envoy-bootstrap.ts";
 import { routerFiles } from "../../../infra/rollout/envoy-bootstrap.ts";
-import { objectNames } from "../../../infra/rollout/names.ts";
 import type { AgentState } from "./agent-state.ts";
-import { emptyState, readState, writeState } from "./agent-state.ts";
+import { writeState } from "./agent-state.ts";
 import { Applier } from "./applier.ts";
 import { ClusterWatch } from "./cluster-watch.ts";
 import { DecisionAccount } from "./decision-account.ts";
@@ -17,11 +17,13 @@ import type { DirectEngagement } from "./direct-brake.ts";
 import { sameHeader } from "../../../infra/rollout/rollout-record.ts";
 import type { EnvoyView } from "./envoy-admin.ts";
 import { EnvoyAdmin } from "./envoy-admin.ts";
+import type { Evidence } from "./evidence.ts";
 import { serveHttp } from "./http-interface.ts";
 import { agentMetrics } from "./metrics.ts";
-import { mountedConfigMap } from "./mounted-config-map.ts";
+import { mountedObservations } from "./mounted-config-map.ts";
 import type { AgentOptions } from "./options.ts";
 import { hasReadyHost } from "./pool-probe.ts";
+import { restoreState } from "./restored-state.ts";
 import type { WrittenFiles } from "./route-files.ts";
 import { RouteFiles } from "./route-files.ts";
 
@@ -54,6 +56,7 @@ export class RouterAgent {
   private readonly routeFiles: RouteFiles;
   private readonly admin: EnvoyAdmin;
   private readonly state: AgentState;
+  private readonly evidence: Evidence;
   private readonly desired: DesiredRollout;
   private readonly account: DecisionAccount;
   private readonly cluster: ClusterWatch;
@@ -76,13 +79,14 @@ export class RouterAgent {
     this.files = routerFiles(options.directory);
     this.routeFiles = new RouteFiles(options.settings, this.files, options.overrideToken);
     this.admin = new EnvoyAdmin(options.settings.ports.admin);
-    this.state = this.restoredState();
+    ({ state: this.state, evidence: this.evidence } = restoreState(this.files, log));
     this.desired = new DesiredRollout(this.state);
     this.account = new DecisionAccount({
       state: this.state,
       path: this.files.decisionLog,
       rotateBytes: options.rotateBytes,
       reopen: () => this.admin.reopenLogs(),
+      onDecision: (line) => this.evidence.take(line),
       onFinished: () => this.save(false),
     });
     this.cluster = new ClusterWatch({
@@ -118,6 +122,7 @@ export class RouterAgent {
       token: agentToken,
       brake: brakeToken === undefined ? undefined : { token: brakeToken, engage: this.engage },
       report: () => this.report(),
+      evidence: (question) => this.tellEvidence(question),
       metrics: () => metrics.metrics(),
       started: () => this.applier !== undefined,
     });
@@ -137,6 +142,7 @@ export class RouterAgent {
     await this.account.read();
     this.save(false);
     this.account.close();
+    this.evidence.closeFiles();
     this.admin.close();
     this.server?.closeAllConnections();
     this.server?.close();
@@ -153,6 +159,7 @@ export class RouterAgent {
       brake: this.desired.brakeReport,
       waiting: problems.length === 0 ? null : problems.join("; "),
       readyHosts: this.view?.readyHosts ?? { v1: 0, v2: 0 },
+      inFlight: this.view?.inFlight ?? { v1: 0, v2: 0 },
       ...this.account.report,
       apiServer: this.cluster.report,
     };
@@ -171,32 +178,28 @@ export class RouterAgent {
     return { outcome: "engaged", answer: { ...answer, ...shown } };
   };
 
-  private restoredState(): AgentState {
-    try {
-      return readState(this.files.state) ?? emptyState();
-    } catch (error) {
-      this.log.error({ error: String(error) }, "the stored state cannot be read; starting anew");
-      return emptyState();
+  /** Tells a guard what was decided until now; it is stored first, so that it stays true after a restart. */
+  private async tellEvidence(question: EvidenceQuestion): Promise<string> {
+    await this.account.read();
+    if (question.attempt !== undefined) {
+      this.evidence.follow(question.attempt, this.account.missing);
     }
+    const problem = this.save(false);
+    if (problem !== undefined) throw new Error(`the evidence cannot be stored: ${problem}`);
+    const answer = this.evidence.answer(question, this.account.missing);
+    return `{"report":${JSON.stringify(this.report())},${answer}}`;
   }
 
-  /**
-   * Where the API server did not answer: the mounted ConfigMaps. What was seen later is laid over them, because a
-   * mount may be a minute or two old and a brake that it shows may have been released since.
-   */
+  /** Where the API server did not answer: the mounted ConfigMaps. */
   private readMounts(): void {
-    const mounted = (name: string) => mountedConfigMap(`${this.options.configDirectory}/${name}`);
-    const rollout = mounted(objectNames.rollout);
-    if (!this.observed.rollout && this.state.rollout === undefined && rollout !== undefined) {
+    const { rollout, brake } = mountedObservations(this.options.configDirectory, this.state);
+    if (!this.observed.rollout && rollout !== undefined) {
       this.log.warn("starting from the mounted ConfigMap rollout");
-      this.desired.observeRollout({ kind: "present", resourceVersion: "0", data: rollout });
+      this.desired.observeRollout(rollout);
     }
-    const brake = mounted(objectNames.brake);
     if (!this.observed.brake && brake !== undefined) {
-      const { resourceVersion, data } = this.state.brake ?? { resourceVersion: "0", data: {} };
       this.log.warn("starting from the mounted ConfigMap brake");
-      const merged = { ...brake, ...data };
-      this.changed(this.desired.observeBrake({ kind: "present", resourceVersion, data: merged }));
+      this.changed(this.desired.observeBrake(brake));
     }
   }
 
@@ -281,7 +284,9 @@ export class RouterAgent {
   private save(durable: boolean): string | undefined {
     this.savedAt = Date.now();
     try {
+      this.evidence.close();
       writeState(this.files.state, this.state, durable);
+      this.evidence.stored();
       return undefined;
     } catch (error) {
       // Lowering traffic does not wait for a disk.

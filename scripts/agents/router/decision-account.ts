@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { DecisionLine } from "../../../infra/rollout/decision-log.ts";
 import type { AgentReport } from "../../../infra/rollout/agent-report.ts";
 import type { AgentState } from "./agent-state.ts";
 import { countLine } from "./decision-counts.ts";
@@ -15,6 +16,7 @@ export class DecisionAccount {
   private readonly reader: LogReader;
   private readonly lost: LostLines;
   private sampledAt = 0;
+  private reading: Promise<void> = Promise.resolve();
 
   constructor(options: {
     /** Kept up to date. */
@@ -22,6 +24,8 @@ export class DecisionAccount {
     readonly path: string;
     readonly rotateBytes: number;
     readonly reopen: () => Promise<void>;
+    /** Told every line that can be read. */
+    readonly onDecision: (line: DecisionLine) => void;
     readonly onFinished: () => void;
   }) {
     const { state } = options;
@@ -30,17 +34,20 @@ export class DecisionAccount {
     this.reader = new LogReader({
       ...options,
       cursor: state.log.cursor,
-      onLine: (line) => {
-        const end = countLine(state.log, line);
-        if (end !== undefined) this.lost.line(end);
+      onLine: (text) => {
+        const line = countLine(state.log, text);
+        if (line === undefined) return;
+        this.lost.line(line.startTime + line.durationMs);
+        options.onDecision(line);
       },
     });
   }
 
-  /** Reads the log to its present end. */
+  /** Reads the log to its present end, once whoever reads it now is done. */
   async read(): Promise<void> {
-    // In turns: after an absence there may be much to read, and the brake must not wait for it.
-    while (!(await this.reader.poll())) await nextTurn();
+    const before = this.reading;
+    this.reading = before.catch(() => undefined).then(() => this.readToEnd());
+    await this.reading;
   }
 
   /** Compares with Envoy's own count. */
@@ -52,6 +59,11 @@ export class DecisionAccount {
     }
     await this.read();
     this.lost.settle(view, log.linesRead);
+  }
+
+  /** Lines that were lost or could not be read, since the pod started. */
+  get missing(): number {
+    return this.lost.total + this.state.log.unreadableLines;
   }
 
   /** Counts since the pod started. */
@@ -66,5 +78,10 @@ export class DecisionAccount {
 
   close(): void {
     this.reader.close();
+  }
+
+  private async readToEnd(): Promise<void> {
+    // In turns: after an absence there may be much to read, and the brake must not wait for it.
+    while (!(await this.reader.poll())) await nextTurn();
   }
 }

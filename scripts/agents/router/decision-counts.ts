@@ -1,3 +1,4 @@
+import type { DecisionLine } from "../../../infra/rollout/decision-log.ts";
 import { isFailedDecision, parseDecisionLine } from "../../../infra/rollout/decision-log.ts";
 import type { LogState } from "./agent-state.ts";
 
@@ -5,9 +6,9 @@ import type { LogState } from "./agent-state.ts";
  * Counts a line of the decision log by its decided side; lines of override routes apart, lines of requests that met
  * no route only as read.
  *
- * @returns end of the request, milliseconds since 1970; undefined when the line cannot be read
+ * @returns what it says; undefined when it cannot be read
  */
-export function countLine(state: LogState, text: string): number | undefined {
+export function countLine(state: LogState, text: string): DecisionLine | undefined {
   state.linesRead += 1;
   const line = parseDecisionLine(text);
   if (line === undefined) {
@@ -21,5 +22,5 @@ export function countLine(state: LogState, text: string): number | undefined {
     if (isFailedDecision(line)) counts.failed += 1;
     if (line.fallback) counts.fallbacks += 1;
   }
-  return line.startTime + line.durationMs;
+  return line;
 }

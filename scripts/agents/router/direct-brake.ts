@@ -4,7 +4,8 @@ import {
   directBrakeBodyLimit,
   directBrakeRequestSchema,
 } from "../../../infra/rollout/direct-brake.ts";
-import type { Answer } from "./http-interface.ts";
+import { readJsonBody } from "../lib/http-server.ts";
+import type { Answer } from "../lib/http-server.ts";
 
 /** What became of a request to engage. */
 export type DirectEngagement =
@@ -27,11 +28,11 @@ export async function answerDirectBrake(
   { engage }: DirectBrake,
   request: IncomingMessage,
 ): Promise<Answer> {
-  const body = await readBody(request);
-  if (body === undefined) {
+  const body = await readJsonBody(request, directBrakeBodyLimit);
+  if (body === "tooLong") {
     return [413, `the request has more than ${directBrakeBodyLimit} bytes\n`];
   }
-  const parsed = directBrakeRequestSchema.safeParse(parseJson(body));
+  const parsed = directBrakeRequestSchema.safeParse(body.value);
   if (!parsed.success) {
     const problems = parsed.error.issues.map(({ path, message }) =>
       path.length === 0 ? message : `${path.join(".")}: ${message}`,
@@ -46,25 +47,5 @@ export async function answerDirectBrake(
       return [500, `engaged, but not stored, so that a restart may forget it: ${result.problem}\n`];
     case "released":
       return [409, "not engaged: this id was released by name; brake again under a new one\n"];
-  }
-}
-
-/** The body, or undefined when it is longer than allowed. */
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > directBrakeBodyLimit) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -8,6 +8,8 @@ export interface EnvoyView {
   readonly applied: RolloutHeader | undefined;
   /** Hosts that its health checks call healthy. */
   readonly readyHosts: { readonly v1: number; readonly v2: number };
+  /** Requests that each pool works on. */
+  readonly inFlight: { readonly v1: number; readonly v2: number };
   /** Clusters that are in force. */
   readonly clusters: readonly string[];
   /** Files that it refused since it started. */
@@ -31,6 +33,10 @@ export interface EnvoyTraffic {
 const connections = "http.worker.downstream_cx_active";
 const requests = "http.worker.downstream_rq_active";
 const completed = "http.worker.downstream_rq_completed";
+const inFlight = {
+  v1: "cluster.worker-v1.upstream_rq_active",
+  v2: "cluster.worker-v2.upstream_rq_active",
+};
 const unwritten = "filesystem.write_total_buffered";
 const refusals = [
   "http.worker.rds.worker.update_rejected",
@@ -73,7 +79,7 @@ export class EnvoyAdmin {
         ).catch(nothingLoaded),
         this.json<{ cluster_statuses?: ClusterStatus[] }>("/clusters?format=json"),
         this.json<{ uptime_current_epoch?: string }>("/server_info"),
-        this.stats([completed, unwritten, ...refusals]),
+        this.stats([completed, unwritten, inFlight.v1, inFlight.v2, ...refusals]),
       ]);
       const time = Date.now();
       const statuses = clusters.cluster_statuses ?? [];
@@ -83,6 +89,7 @@ export class EnvoyAdmin {
           v1: readyHosts(statuses, "worker-v1"),
           v2: readyHosts(statuses, "worker-v2"),
         },
+        inFlight: { v1: stats.get(inFlight.v1) ?? 0, v2: stats.get(inFlight.v2) ?? 0 },
         clusters: statuses.map(({ name }) => name),
         refusals: refusals.reduce((sum, name) => sum + (stats.get(name) ?? 0), 0),
         completed: stats.get(completed) ?? 0,

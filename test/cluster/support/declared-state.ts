@@ -4,7 +4,7 @@ import type { StackCommands } from "../../../scripts/rehearsal/stack-commands.ts
 const kinds = [
   ...["configmaps", "secrets", "serviceaccounts", "services", "deployments", "jobs"],
   ...["roles", "rolebindings", "poddisruptionbudgets", "networkpolicies"],
-  "horizontalpodautoscalers",
+  ...["horizontalpodautoscalers", "leases"],
 ];
 
 interface LiveObject {

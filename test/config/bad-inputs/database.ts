@@ -33,6 +33,11 @@ export const badDatabase: Readonly<Record<string, BadInput>> = {
     message:
       "pool-migration:database.ssl is \"prefer\", but must be require or disable; run: pulumi config set --path 'pool-migration:database.ssl' require",
   },
+  "samples that are kept for no month": {
+    change: { "database/keepMonths": 0 },
+    message:
+      "pool-migration:database.keepMonths is 0, but must be an integer from 1 to 120; run: pulumi config set --path 'pool-migration:database.keepMonths' 12",
+  },
   "a database name that needs quotes": {
     change: { "database/name": "Pool-Migration" },
     message:

@@ -13,8 +13,13 @@ export const badRouter: Readonly<Record<string, BadInput>> = {
     message:
       "pool-migration:images.router is missing, but must be an image reference with a digest or a tag other than latest unless router.retire is true; run: pulumi config set --path 'pool-migration:images.router' registry.example.com/router:1.0.0",
   },
+  "no image for the guard": {
+    change: { "images/tools": undefined, database: undefined },
+    message:
+      "pool-migration:images.tools is missing, but must be an image reference with a digest or a tag other than latest unless router.retire is true; run: pulumi config set --path 'pool-migration:images.tools' registry.example.com/tools:1.0.0",
+  },
   "a database without the image that migrates it": {
-    change: { "images/tools": undefined },
+    change: { stage: "retired", "router/retire": true, "images/tools": undefined },
     message:
       "pool-migration:images.tools is missing, but must be an image reference with a digest or a tag other than latest where database is set; run: pulumi config set --path 'pool-migration:images.tools' registry.example.com/tools:1.0.0",
   },

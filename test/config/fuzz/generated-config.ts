@@ -53,6 +53,7 @@ const steering = fc.oneof(
   change("v1", fc.constantFrom({ image: "pool:1" }, undefined)),
   change("v2", fc.constantFrom({ image: "pool:2", replicas: { min: 1, max: 9 } }, undefined)),
   change("database", fc.constantFrom(undefined, {})),
+  change("images/tools", fc.constantFrom("tools:1", "tools:1", undefined)),
 );
 
 /**

@@ -37,6 +37,9 @@ export async function callOperation(
   if (Math.random() < state.faults.error_rate) {
     throw new PoolError("internal", "This pool was told to fail.");
   }
+  if (call.operation === "execute" && Math.random() < state.faults.wrong_rate) {
+    throw new PoolError("program_failed", "This pool was told to break its programs.");
+  }
   const operation = operations[call.operation];
   let run: Run | undefined;
   const onRun = (figures: Run): void => {

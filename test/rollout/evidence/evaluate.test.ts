@@ -72,7 +72,9 @@ describe("verdict", () => {
   });
 
   it("rolls back although data are missing, and else holds and pages", () => {
-    const routers = [{ router: "a", at: begin + 3_600_000, lostLines: 3, complete: true }];
+    const routers = [
+      { router: "a", at: begin + 3_600_000, lostLines: 3, mispredicted: 0, complete: true },
+    ];
     const bad = judge(row(25, v1, side(1500, { failed: 60 }), { routers }));
     expect(bad.kind).toBe("rollback");
     expect(codes(bad, "hold")).toEqual(expect.arrayContaining(["lines-lost", "router-missing"]));
@@ -81,7 +83,7 @@ describe("verdict", () => {
   });
 
   it("is unknown without a fresh router, whatever else is fine", () => {
-    const routers = [{ router: "a", at: begin, lostLines: 0, complete: true }];
+    const routers = [{ router: "a", at: begin, lostLines: 0, mispredicted: 0, complete: true }];
     const verdict = judge(row(25, v1, side(1500, { failed: 15 }), { routers, routersExpected: 1 }));
     expect(verdict).toMatchObject({ kind: "unknown", page: true });
     expect(judge(row(25, v1, side(1500), { routers: [] })).kind).toBe("unknown");
@@ -91,7 +93,9 @@ describe("verdict", () => {
     [
       "memory-incomplete",
       {
-        routers: [{ router: "a", at: begin + 3_600_000, lostLines: 0, complete: false }],
+        routers: [
+          { router: "a", at: begin + 3_600_000, lostLines: 0, mispredicted: 0, complete: false },
+        ],
         routersExpected: 1,
       },
       {},

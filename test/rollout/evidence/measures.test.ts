@@ -30,7 +30,7 @@ const line: DecisionLine = {
   startTime: 0,
   durationMs: 20,
 };
-const context = { slowMilliseconds: 300, firstAfterMove: false };
+const context = { slowMilliseconds: 300, firstAfterChange: false };
 
 describe("SLIs of a line", () => {
   it.each<[string, Partial<DecisionLine>, string[]]>([
@@ -53,7 +53,7 @@ describe("SLIs of a line", () => {
   it("do not have slow before a threshold is frozen, nor for a moved session's first request", () => {
     const slow = { ...line, durationMs: 5000 };
     expect(badSlis(slow, { ...context, slowMilliseconds: undefined })).toEqual([]);
-    expect(badSlis(slow, { ...context, firstAfterMove: true })).toEqual([]);
+    expect(badSlis(slow, { ...context, firstAfterChange: true })).toEqual([]);
   });
 });
 

@@ -50,7 +50,14 @@ export function row(
     slowMilliseconds: 300,
     counts: { [String(percentage)]: { v1, v2 } },
     routersExpected: 2,
-    routers: ["a", "b"].map((router) => ({ router, at, lostLines: 0, complete: true })),
+    routers: ["a", "b"].map((router) => ({
+      router,
+      at,
+      lostLines: 0,
+      mispredicted: 0,
+      complete: true,
+    })),
+    complete: true,
     pool: null,
     ...changes,
   };

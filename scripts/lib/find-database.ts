@@ -2,7 +2,7 @@ import { loginPassword } from "../../infra/database/login-password.ts";
 import { loginRole } from "../../infra/database/names.ts";
 import { defaultPatience, readSettings } from "../agents/migrate/settings.ts";
 import type { MigrateSettings } from "../agents/migrate/settings.ts";
-import { exitCodes, VerbError } from "../lib/verb.ts";
+import { exitCodes, VerbError } from "./verb.ts";
 import { readConfig } from "../preflight/stack-config.ts";
 import type { PlainConfig } from "../preflight/stack-config.ts";
 
@@ -27,7 +27,12 @@ export async function findDatabase(
   return { ...settings, patience: { ...settings.patience, connectSeconds } };
 }
 
-async function readStack(stack: string, signal: AbortSignal): Promise<PlainConfig> {
+/**
+ * The configuration of a stack, its secrets as plain text: never print it.
+ *
+ * @throws VerbError (code 2) where it cannot be read or used
+ */
+export async function readStack(stack: string, signal: AbortSignal): Promise<PlainConfig> {
   const { config, finding } = await readConfig(stack, stack.split("/").at(-1) ?? "", signal);
   if (config !== undefined) return config;
   const problems = finding.problems.map(({ what, fix }) => `  ${what} ${fix}`);

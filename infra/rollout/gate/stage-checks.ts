@@ -1,0 +1,196 @@
+import type { Finding } from "../evidence/findings.ts";
+import { formatCount, formatPercent } from "../evidence/format.ts";
+import type { SideWindow } from "../evidence/windows.ts";
+import { missing } from "./checks.ts";
+import type { Check, GateInput } from "./checks.ts";
+
+/** What is asked of a stage by its share, and what only people can answer. */
+export interface StageQuestions {
+  readonly checks: readonly Check[];
+  /** For people: what to look at before they go on. */
+  readonly people: readonly string[];
+}
+
+/**
+ * What the design series asks for at 5, 25, 50 and 100 %: of the machine what can be read from the journal and the
+ * cluster, of people the rest. A stage is asked what its share and all smaller ones are asked.
+ */
+export function stageQuestions(input: GateInput): StageQuestions {
+  const { percentage } = input.stage;
+  const checks: Check[] = [];
+  const people: string[] = [];
+  if (percentage >= 1) {
+    checks.push(errorRate(input), latency(input), memory(input), workers(input));
+    people.push("V2's circuit breaker opened and closed when it had to (validate in a rehearsal)");
+  }
+  if (percentage >= 25) {
+    checks.push(scaling(input), affinity(input), telemetry(input), unexpectedErrors(input));
+    people.push("the stage saw a peak of the day's load");
+  }
+  if (percentage >= 50) {
+    checks.push(comparison(input), resources(input));
+    people.push(
+      "cost of V2 against V1",
+      "decisions of V2's optimizer, and patterns among its errors",
+    );
+  }
+  if (percentage === 100) {
+    checks.push(fallbacks(input));
+    people.push("every feature is in use on V2", "documents are complete, and V1 can be removed");
+  }
+  return { checks, people };
+}
+
+function inWindow(
+  input: GateInput,
+  name: string,
+  judge: (v1: SideWindow, v2: SideWindow) => Omit<Check, "name" | "window">,
+): Check {
+  const { window, thresholds } = input;
+  if (window === undefined) {
+    return { name, window: "–", ...missing("the journal is shorter than a window") };
+  }
+  const { v1, v2 } = window.sides;
+  const over = `the last ${Math.round(window.seconds)} s`;
+  const least = thresholds.window.minimumRequests;
+  if (v2.requests < least) {
+    const observed = `${formatCount(v2.requests)} requests of V2, ${formatCount(least)} needed to judge`;
+    return { name, window: over, ...missing(observed) };
+  }
+  return { name, window: over, ...judge(v1, v2) };
+}
+
+function errorRate(input: GateInput): Check {
+  const limit = input.thresholds.alert.errorRatePercent;
+  return inWindow(input, "error rate", (_v1, v2) => {
+    const rate = v2.failed / v2.requests;
+    return {
+      observed: `${formatPercent(rate)} of V2's requests`,
+      limit: `at most ${limit} %`,
+      passed: 100 * rate <= limit,
+    };
+  });
+}
+
+function latency(input: GateInput): Check {
+  const limit = input.thresholds.alert.p99Milliseconds;
+  return inWindow(input, "latency", (_v1, { p99 }) => ({
+    observed: p99 === null ? "no answer was timed" : `V2's p99 is ${p99} ms`,
+    limit: `at most ${limit} ms`,
+    passed: p99 === null ? null : p99 <= limit,
+  }));
+}
+
+/** A check that no finding of these codes speaks against. */
+function withoutFinding(
+  input: GateInput,
+  name: string,
+  limit: string,
+  codes: readonly string[],
+): Check {
+  const check = { name, limit, window: "the windows of the limits" };
+  const { judged } = input;
+  if (judged === undefined) return { ...check, observed: "no verdict", passed: null };
+  const found = judged.verdict.findings.filter(({ code }: Finding) => codes.includes(code));
+  if (found.length > 0) {
+    return { ...check, observed: found.map(({ text }) => text).join("; "), passed: false };
+  }
+  return { ...check, observed: "nothing found", passed: true };
+}
+
+/** The same for what is seen in V2's own figures; without them it cannot be decided. */
+function inFigures(input: GateInput, name: string, limit: string, codes: readonly string[]): Check {
+  const check = withoutFinding(input, name, limit, codes);
+  if (check.passed !== true || input.judged?.row.pool != null) return check;
+  return { ...check, ...missing("V2's figures were not read") };
+}
+
+function memory(input: GateInput): Check {
+  const { memoryGrowthPercentPerHour: most } = input.thresholds.rollback;
+  return inFigures(input, "memory", `grows by at most ${most} % an hour`, ["limit-memory-growth"]);
+}
+
+function workers(input: GateInput): Check {
+  const { workerFailurePercent: most } = input.thresholds.rollback;
+  return inFigures(input, "workers", `at most ${most} % fail`, ["limit-worker-failures"]);
+}
+
+function scaling({ v2Pods }: GateInput): Check {
+  const check = { name: "scaling", window: "now", limit: "every wanted pod of V2 ready" };
+  if (v2Pods === undefined) return { ...check, observed: "not read", passed: null };
+  const { ready, wanted } = v2Pods;
+  return {
+    ...check,
+    observed: `${ready} of ${wanted} ready`,
+    passed: ready >= wanted && wanted > 0,
+  };
+}
+
+function affinity({ judged }: GateInput): Check {
+  const check = { name: "session affinity", window: "this attempt", limit: "0 sessions elsewhere" };
+  if (judged === undefined) return { ...check, observed: "no verdict", passed: null };
+  const count = judged.row.routers.reduce((sum, { mispredicted }) => sum + mispredicted, 0);
+  return { ...check, observed: `${formatCount(count)} decisions elsewhere`, passed: count === 0 };
+}
+
+function telemetry({ judged }: GateInput): Check {
+  const check = { name: "telemetry", window: "this attempt", limit: "0 lines lost or unreadable" };
+  if (judged === undefined) return { ...check, observed: "no verdict", passed: null };
+  const lost = judged.row.routers.reduce((sum, { lostLines }) => sum + lostLines, 0);
+  return { ...check, observed: `${formatCount(lost)} lines`, passed: lost === 0 };
+}
+
+function unexpectedErrors({ judged }: GateInput): Check {
+  const check = {
+    name: "unexpected errors",
+    window: "this attempt",
+    limit: "no e-value above 20 for wrong, stuck or not found answers",
+  };
+  if (judged === undefined) return { ...check, observed: "no verdict", passed: null };
+  const against = judged.verdict.findings.filter(
+    ({ sli, action }) =>
+      (sli === "wrong" || sli === "stuck" || sli === "notFound") &&
+      (action === "hold" || action === "rollback"),
+  );
+  const observed = against.map(({ text }) => text).join("; ") || "nothing found";
+  return { ...check, observed, passed: against.length === 0 };
+}
+
+function comparison(input: GateInput): Check {
+  const most = input.thresholds.alert.degradation;
+  return inWindowOfBoth(
+    input,
+    withoutFinding(input, "V1 and V2 compared", `degradation at most ${most}`, [
+      "alert-degradation",
+      "limit-error-ratio",
+      "limit-p99-ratio",
+    ]),
+  );
+}
+
+/** A comparison needs both sides; at 100 % there is no V1 to compare with, which is said and does not hold. */
+function inWindowOfBoth(input: GateInput, check: Check): Check {
+  if (input.stage.percentage === 100) {
+    return { ...check, observed: "no V1 to compare with at 100 %", passed: true };
+  }
+  const both = inWindow(input, check.name, (v1) => ({
+    observed: check.observed,
+    limit: check.limit,
+    passed: v1.requests >= input.thresholds.window.minimumRequests ? check.passed : null,
+  }));
+  return both;
+}
+
+function resources(input: GateInput): Check {
+  const { cpuPercent, memoryPercent } = input.thresholds.alert;
+  const limit = `CPU at most ${cpuPercent} %, memory at most ${memoryPercent} % of the limits`;
+  return inFigures(input, "resources", limit, ["alert-cpu", "alert-memory"]);
+}
+
+function fallbacks({ routers: { reports }, routers }: GateInput): Check {
+  const check = { name: "V2 alone", window: "now", limit: "every router sees ready V2 hosts" };
+  if (reports.length < routers.expected)
+    return { ...check, observed: "routers missing", passed: null };
+  const least = Math.min(...reports.map(({ readyHosts }) => readyHosts.v2));
+  return { ...check, observed: `at least ${least} ready V2 hosts in each`, passed: least > 0 };
+}

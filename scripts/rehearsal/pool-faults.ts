@@ -1,0 +1,30 @@
+import type { Side } from "../../infra/rollout/decision.ts";
+import { poolAdminPort, poolName } from "../../infra/rollout/names.ts";
+import type { Faults } from "../../test/pool/faults.ts";
+import type { Environment } from "../local/environment.ts";
+import { podAddresses } from "./pod-addresses.ts";
+import type { StackCommands } from "./stack-commands.ts";
+
+/** Tells every address the same; one that is gone is passed over. */
+const program = `
+const [body, ...urls] = process.argv.slice(1);
+await Promise.allSettled(urls.map((url) => fetch(url, {
+  method: "PUT",
+  headers: { "content-type": "application/json" },
+  body,
+  signal: AbortSignal.timeout(2000),
+})));
+`;
+
+/** Tells all running pods of a side to have faults; what is not named is off. */
+export async function setPoolFaults(
+  environment: Environment,
+  commands: StackCommands,
+  side: Side,
+  faults: Partial<Faults>,
+): Promise<void> {
+  const addresses = await podAddresses(commands, poolName(side));
+  const urls = addresses.map((address) => `http://${address}:${poolAdminPort}/admin/faults`);
+  const args = ["--input-type=module", "-e", program, JSON.stringify(faults), ...urls];
+  await environment.execInside(process.execPath, args);
+}
