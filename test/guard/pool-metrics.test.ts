@@ -45,8 +45,8 @@ describe("metrics of a pod", () => {
   it("may have escapes, spaces, times, exponents, and lines that end as on Windows", () => {
     const text = [
       String.raw`# HELP pool_workers "Workers" \\ by state,\nin braces {}`,
-      String.raw`pool_workers{state="ready",host="a\"} 9 \\\n{"} 2 1700000000000`,
-      '  pool_workers { state = "terminated" , host="b" , } 5',
+      String.raw`pool_workers{state="ready",host="a\", b\"} 9 \\\n{"} 2 1700000000000`,
+      '  pool_workers { host="b",  state = "terminated", } 5',
       'pool_workers{state="busy",} 1e1\r',
       String.raw`pool_workers{state="termi\nated"} 1`,
       "process_cpu_seconds_total\t1.5e+2",

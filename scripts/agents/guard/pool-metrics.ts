@@ -26,8 +26,7 @@ const sampleLines = new RegExp(
 );
 
 /** How a text of metrics begins: with a comment, or with a name, labels and a number. */
-const firstLine =
-  /^\s*(?:#|[a-z_:][a-z0-9_:]*(?:[ \t]*\{[^\n]*\})?[ \t]+[+-]?(?:\.?\d|inf|nan))/i;
+const firstLine = /^\s*(?:#|[a-z_:][a-z0-9_:]*(?:[ \t]*\{[^\n]*\})?[ \t]+[+-]?(?:\.?\d|inf|nan))/i;
 
 /** State of a worker that is gone. */
 const gone = "terminated";
@@ -44,26 +43,28 @@ export function readPodMetrics(text: string): PodMetrics {
   }
   // The parser goes through a text character by character: for a large pool, all lines are too much for it. It also
   // overlooks a last line without an end.
-  const lines = (text.match(sampleLines) ?? []).map((line) => `${line}\n`).join("");
+  const lines = (text.match(sampleLines) ?? []).map((line) => `${withoutGaps(line)}\n`).join("");
   const parsed = parsePrometheusTextFormat(lines);
-  const sum = (family: string, counts = (_labels: Readonly<Record<string, string>>) => true) => {
-    const samples = parsed
-      .filter(({ name }) => name === family)
-      .flatMap(({ metrics }) => metrics)
-      .filter(({ labels = {} }) => counts(labels));
-    if (samples.length === 0) return undefined;
-    const total = samples.reduce((all, { value }) => all + numberOf(value), 0);
-    return Number.isFinite(total) ? total : undefined;
+  const samplesOf = (family: string) =>
+    parsed.filter(({ name }) => name === family).flatMap(({ metrics }) => metrics);
+  const present = samplesOf(families.workers).filter(({ labels }) => labels?.["state"] !== gone);
+  return {
+    ...number("cpuSeconds", samplesOf(families.cpuSeconds)),
+    ...number("memoryBytes", samplesOf(families.memoryBytes)),
+    ...number("workers", present),
+    ...number("workerFailures", samplesOf(families.workerFailures)),
   };
-  const metrics: { [Name in keyof PodMetrics]: number | undefined } = {
-    cpuSeconds: sum(families.cpuSeconds),
-    memoryBytes: sum(families.memoryBytes),
-    workers: sum(families.workers, ({ state }) => state !== gone),
-    workerFailures: sum(families.workerFailures),
-  };
-  return Object.fromEntries(
-    Object.entries(metrics).filter(([, value]) => value !== undefined),
-  ) as PodMetrics;
+}
+
+/** The sum of samples under a name; nothing where there are none, or where one of them is no number. */
+function number(name: keyof PodMetrics, samples: readonly { readonly value?: string }[]) {
+  const total = samples.reduce((sum, { value }) => sum + numberOf(value), 0);
+  return samples.length > 0 && Number.isFinite(total) ? { [name]: total } : {};
+}
+
+/** A line without blanks after commas: the format allows them, the parser does not. */
+function withoutGaps(line: string): string {
+  return line.replace(/"(?:[^"\\]|\\.)*"?|,[ \t]+/g, (part) => (part.startsWith(",") ? "," : part));
 }
 
 /** An empty value is none, not 0. */

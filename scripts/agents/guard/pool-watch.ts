@@ -20,6 +20,9 @@ const metricsLimit = 2 * 1024 * 1024;
 /** Pods that are read at the same time. */
 const atOnce = 50;
 
+/** Characters of what is wrong with a pod's answer: it may quote a long line. */
+const problemLength = 200;
+
 /** Label that the Deployment's controller gives the pods of one template. */
 const templateLabel = "pod-template-hash";
 
@@ -163,7 +166,7 @@ export class PoolWatch {
       const text = await this.text(url);
       return { at: Date.now(), metrics: readPodMetrics(text) };
     } catch (error) {
-      problems.push(`${url}: ${(error as Error).message}`);
+      problems.push(`${url}: ${(error as Error).message.slice(0, problemLength)}`);
       return undefined;
     }
   }

@@ -43,18 +43,14 @@ export class Recorder {
 
   /** Takes whether this guard holds the Lease; to be called before each evaluation. */
   follow(leads: boolean): void {
-    const { journal, judge, brakes, pod } = this.options;
+    const { judge, brakes, pod } = this.options;
     if (leads === this.leads) return;
     this.leads = leads;
-    if (!leads) {
-      journal.hold();
-      return;
-    }
+    if (!leads) return;
     judge.beginChain(`${pod} ${new Date().toISOString()}`);
     brakes.tellAgain();
     this.wholeAttempt = true;
     this.told = {};
-    journal.ship();
   }
 
   /** Journals, where this guard holds the Lease. */

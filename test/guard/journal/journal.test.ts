@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
-import { connect, createServer } from "node:net";
+import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -65,13 +65,12 @@ const shipped = (journal: Journal) =>
   until("everything to be shipped", () => journal.waiting === 0);
 
 describe("a journal", () => {
-  it("ships in order while it may, in batches, and tells how far it is", async () => {
+  it("ships in order, in batches, and tells how far it is", async () => {
     const journal = make({ limits: { batch: { entries: 7, bytes: 1_000_000 } } });
     const names = Array.from({ length: 30 }, (_, index) => `a-${String(index)}`);
     for (const name of names) journal.append(brakeEntry(name));
     expect(journal).toMatchObject({ enabled: true, waiting: 30, writtenAt: null, problem: null });
     const before = Date.now();
-    journal.ship();
     await shipped(journal);
     expect(await ids()).toEqual(names);
     expect(journal.writtenAt).toBeGreaterThanOrEqual(before);
@@ -81,52 +80,23 @@ describe("a journal", () => {
     expect(rows).toEqual([{ transactions: "5" }]);
   });
 
-  it("holds what is appended while it may not ship, over a restart too", async () => {
-    const journal = make();
-    journal.ship();
-    journal.append(brakeEntry("a"));
-    await shipped(journal);
-    journal.hold();
-    journal.append(brakeEntry("b"));
-    await journal.close();
-    expect(await ids()).toEqual(["a"]);
-    const next = make();
-    expect(next.waiting).toBe(1);
-    next.append(brakeEntry("c"));
-    next.ship();
-    await shipped(next);
-    expect(await ids()).toEqual(["a", "b", "c"]);
-  });
-
-  it("writes nothing where it may not any more when it is connected at last", async () => {
+  it("ships what an earlier process left", async () => {
     const silent = await silentServer();
-    const journal = make({ database: { ...database.writerSettings, port: silent.port } });
-    journal.append(brakeEntry("a"));
-    journal.ship();
+    const limits = { closeMilliseconds: 1 };
+    const before = make({ database: { ...database.writerSettings, port: silent.port }, limits });
+    before.append(brakeEntry("a"));
     await silent.connected;
-    journal.hold();
-    await silent.handOn(server.port);
-    expect(journal).toMatchObject({ waiting: 1, problem: null });
-    expect(await ids()).toEqual([]);
+    await before.close();
     await silent.close();
-  });
-
-  it("drops what was appended since a time", async () => {
     const journal = make();
-    journal.append(brakeEntry("a"));
-    journal.discardSince(Date.now() + 1);
     expect(journal.waiting).toBe(1);
-    journal.discardSince(0);
-    expect(journal.waiting).toBe(0);
     journal.append(brakeEntry("b"));
-    journal.ship();
     await shipped(journal);
-    expect(await ids()).toEqual(["b"]);
+    expect(await ids()).toEqual(["a", "b"]);
   });
 
   it("waits for a database that is away, and for one that breaks off, without losing an entry", async () => {
     const journal = make();
-    journal.ship();
     journal.append(brakeEntry("a"));
     await shipped(journal);
     await reader.end();
@@ -153,7 +123,6 @@ describe("a journal", () => {
     for (const entry of [brakeEntry("a"), brakeEntry("b", " "), brakeEntry("c")]) {
       journal.append(entry);
     }
-    journal.ship();
     await shipped(journal);
     expect(await ids()).toEqual(["a", "c"]);
     const violated =
@@ -180,7 +149,6 @@ describe("a journal", () => {
     writeFileSync(join(directory, "journal"), "");
     const journal = make();
     journal.append(brakeEntry("a"));
-    journal.discardSince(0);
     expect(journal).toMatchObject({ enabled: true, waiting: 0 });
     expect(journal.problem).toMatch(
       /^entries that the journal lacks: 1, the last: brake: there is no spool$/,
@@ -190,7 +158,6 @@ describe("a journal", () => {
   it("is off where the stack has no database", async () => {
     const journal = make({ database: undefined });
     journal.append(brakeEntry("a"));
-    journal.ship();
     expect(journal).toMatchObject({ enabled: false, waiting: 0, writtenAt: null, problem: null });
     expect(await journal.restore("20260101T000000Z")).toBeUndefined();
   });
@@ -200,7 +167,6 @@ describe("closing a journal", () => {
   it("ships what it has", async () => {
     const journal = make();
     for (let index = 0; index < 300; index += 1) journal.append(brakeEntry(`a-${String(index)}`));
-    journal.ship();
     await journal.close();
     expect(await ids()).toHaveLength(300);
   });
@@ -212,7 +178,6 @@ describe("closing a journal", () => {
       limits: { closeMilliseconds: 50 },
     });
     journal.append(brakeEntry("a"));
-    journal.ship();
     await silent.connected;
     const begun = performance.now();
     await journal.close();
@@ -225,7 +190,6 @@ describe("closing a journal", () => {
     await owner.query("BEGIN; LOCK TABLE brake_events");
     const journal = make({ limits: { closeMilliseconds: 50 } });
     journal.append(brakeEntry("a"));
-    journal.ship();
     const waits = "SELECT FROM pg_locks WHERE NOT granted";
     await expect.poll(async () => (await owner.query(waits)).rowCount, { interval: 5 }).toBe(1);
     const begun = performance.now();
@@ -233,7 +197,6 @@ describe("closing a journal", () => {
     expect(performance.now() - begun).toBeLessThan(1000);
     await owner.query("ROLLBACK");
     const next = make();
-    next.ship();
     await shipped(next);
     expect(await ids()).toEqual(["a"]);
   });
@@ -244,13 +207,12 @@ it("writes only as the writer may", async () => {
   const [entry] = chainOf({ writer: "a", verdicts: 1 });
   if (entry === undefined) throw new Error("a chain has one");
   journal.append(entry);
-  journal.ship();
   await until("the refusal", () => journal.problem !== null);
   expect(journal.problem).toMatch(/permission denied for table verdicts/);
   expect(journal.waiting).toBe(1);
 });
 
-/** A server that accepts one connection and says nothing, until it hands it on to another server. */
+/** A server that accepts one connection and says nothing. */
 async function silentServer() {
   const listening = createServer((socket) => socket.on("error", () => undefined));
   const connected = once(listening, "connection").then(([socket]) => socket as Socket);
@@ -259,13 +221,6 @@ async function silentServer() {
   return {
     port,
     connected,
-    /** Hands the connection on, and waits until it is closed. */
-    async handOn(to: number): Promise<void> {
-      const socket = await connected;
-      const closed = once(socket, "close");
-      socket.pipe(connect(to, "127.0.0.1")).pipe(socket);
-      await closed;
-    },
     async close(): Promise<void> {
       (await connected).destroy();
       listening.close();

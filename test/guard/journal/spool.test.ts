@@ -28,7 +28,7 @@ function reopen(bound = large): void {
 }
 
 const file = () => join(directory, "entries");
-const append = (...ids: string[]) => ids.forEach((id) => spool.append(brakeEntry(id), 1));
+const append = (...ids: string[]) => ids.forEach((id) => spool.append(brakeEntry(id)));
 const ids = (entries: readonly JournalEntry[]) =>
   entries.map((entry) => (entry.kind === "brake" ? entry.id : entry.kind));
 const takeIds = (limits = all) => ids(spool.take(limits));
@@ -36,7 +36,7 @@ const takeIds = (limits = all) => ids(spool.take(limits));
 describe("the spool", () => {
   it("hands entries on in order and whole, and is empty then", () => {
     const entry = brakeEntry("a", "line\nbreak, ü and \u0000");
-    spool.append(entry, 1);
+    spool.append(entry);
     append("b", "c");
     expect(spool.waiting).toBe(3);
     expect(spool.take({ entries: 1, bytes: large })).toEqual([entry]);
@@ -55,7 +55,7 @@ describe("the spool", () => {
     const { size } = statSync(file());
     expect(takeIds({ entries: 1000, bytes: size / 2 })).toEqual(["a", "b"]);
     spool.handOn();
-    spool.append(brakeEntry("huge", "x".repeat(700_000)), 1);
+    spool.append(brakeEntry("huge", "x".repeat(700_000)));
     expect(takeIds({ entries: 1000, bytes: 1 })).toEqual(["c"]);
     spool.handOn();
     expect(takeIds({ entries: 1000, bytes: 1 })).toEqual(["huge"]);
@@ -117,7 +117,7 @@ describe("the spool", () => {
     const program = `
       import { Spool } from ${JSON.stringify(url)};
       const spool = new Spool(${JSON.stringify(directory)}, ${String(large)});
-      const append = (why) => spool.append({ kind: "brake", id: "a", why }, 1);
+      const append = (why) => spool.append({ kind: "brake", id: "a", why });
       let failure;
       while (failure === undefined) try { append("x".repeat(500)) } catch ({ code }) { failure = code }
       append("small");
@@ -131,41 +131,5 @@ describe("the spool", () => {
       stdio: ["ignore", "pipe", "ignore"],
     });
     expect(JSON.parse(output)).toEqual(["EFBIG", [500, 500, 500, 5]]);
-  });
-
-  it("drops what was appended at a time or later", () => {
-    const at: readonly [string, number][] = [
-      ["a", 10],
-      ["b", 20],
-      ["c", 30],
-      ["d", 15],
-      ["e", 31],
-    ];
-    for (const [id, time] of at) spool.append(brakeEntry(id), time);
-    expect(spool.discardSince(40)).toBe(0);
-    expect(spool.discardSince(20)).toBe(3);
-    expect([spool.waiting, takeIds()]).toEqual([2, ["a", "d"]]);
-    append("f");
-    reopen();
-    expect(takeIds()).toEqual(["a", "d", "f"]);
-    expect(spool.discardSince(0)).toBe(3);
-    expect([spool.waiting, takeIds()]).toEqual([0, []]);
-  });
-
-  it("keeps its place when entries are dropped that were taken", () => {
-    for (const [index, id] of ["a", "b", "c"].entries()) spool.append(brakeEntry(id), index);
-    expect(takeIds({ entries: 2, bytes: large })).toEqual(["a", "b"]);
-    expect(spool.discardSince(1)).toBe(2);
-    append("d", "e");
-    spool.handOn();
-    expect([spool.waiting, takeIds()]).toEqual([2, ["d", "e"]]);
-  });
-
-  it("does not drop what was handed on", () => {
-    append("a", "b");
-    spool.take({ entries: 1, bytes: large });
-    spool.handOn();
-    expect(spool.discardSince(0)).toBe(1);
-    expect(spool.waiting).toBe(0);
   });
 });

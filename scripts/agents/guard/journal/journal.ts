@@ -47,8 +47,9 @@ const session: SessionLimits = {
 };
 
 /**
- * The guard's journal: entries are appended to a spool on disk and shipped to the database in the background, in order,
- * while this guard may. Whatever the database does, nobody waits for it.
+ * The guard's journal: entries are appended to a spool on disk and shipped to the database in the background, in order.
+ * Only the guard that holds the Lease appends; what it appended is shipped even when another one holds it by then.
+ * Whatever the database does, nobody waits for it.
  */
 export class Journal {
   private readonly database: MigrateSettings | undefined;
@@ -60,7 +61,6 @@ export class Journal {
   /** Writers of the verdicts that were appended here. */
   private readonly ownWriters = new Set<string>();
   private client: pg.Client | undefined;
-  private shipping = false;
   private wake: () => void = () => undefined;
   private shippedAt: number | null = null;
   private databaseProblem: string | undefined;
@@ -111,7 +111,7 @@ export class Journal {
     if (entry.kind === "verdict") this.ownWriters.add(entry.writer);
     try {
       if (this.spool === undefined) throw new Error("there is no spool");
-      this.spool.append(entry, Date.now());
+      this.spool.append(entry);
       this.appendFails = false;
       this.wake();
     } catch (error) {
@@ -121,32 +121,6 @@ export class Journal {
         this.log.error({ kind: entry.kind, error: reasonOf(error) }, "an entry cannot be kept");
       }
       this.appendFails = true;
-    }
-  }
-
-  /** This guard may write to the database from now on. */
-  ship(): void {
-    this.shipping = true;
-    this.wake();
-  }
-
-  /** This guard may not write to the database any more; a transaction that runs is finished. */
-  hold(): void {
-    this.shipping = false;
-    this.wake();
-  }
-
-  /**
-   * Drops the entries that were appended at a time or later and that the database does not have.
-   *
-   * @param at milliseconds since 1970
-   */
-  discardSince(at: number): void {
-    try {
-      const dropped = this.spool?.discardSince(at) ?? 0;
-      if (dropped > 0) this.log.warn({ dropped, since: new Date(at) }, "entries are dropped");
-    } catch (error) {
-      this.log.error({ error: reasonOf(error) }, "entries cannot be dropped");
     }
   }
 
@@ -177,7 +151,6 @@ export class Journal {
     await Promise.race([this.running, limit]);
     waiting.abort();
     // Where a query still runs, this breaks it off.
-    this.shipping = false;
     void this.disconnect();
   }
 
@@ -195,9 +168,8 @@ export class Journal {
     const { first, longest } = this.limits.retry;
     let pause = first;
     for (;;) {
-      if (!this.shipping || spool.waiting === 0) {
+      if (spool.waiting === 0) {
         if (signal.aborted) break;
-        if (!this.shipping) void this.disconnect();
         await new Promise<void>((resolve) => (this.wake = resolve));
         continue;
       }
@@ -218,8 +190,6 @@ export class Journal {
 
   private async shipBatch(spool: Spool, database: MigrateSettings): Promise<void> {
     this.client ??= await connectOnce(database, "record", session);
-    // The Lease may have been lost meanwhile.
-    if (!this.shipping) return;
     const entries = spool.take(this.limits.batch);
     const refusals = await writeEntries(this.client, entries);
     spool.handOn();

@@ -35,8 +35,7 @@ export interface BatchLimits {
 }
 
 /**
- * Entries on disk that wait to be handed on, in order: a line each, with the time at which it was appended. They survive
- * the process, and each is handed on at least once. What a process that was killed wrote in part is dropped.
+ * Entries on disk that wait to be handed on, in order, a line each. They survive the process, and each is handed on at least once. What a process that was killed wrote in part is dropped.
  */
 export class Spool {
   private readonly path: string;
@@ -85,12 +84,11 @@ export class Spool {
   /**
    * Appends an entry.
    *
-   * @param at now, milliseconds since 1970
    * @throws Error when the bound is reached, or the file system refuses; nothing is appended then
    */
-  append(entry: JournalEntry, at: number): void {
-    const [head, json] = [Buffer.from(`${String(at)} `), Buffer.from(JSON.stringify(entry))];
-    const length = head.length + json.length + 1;
+  append(entry: JournalEntry): void {
+    const json = Buffer.from(JSON.stringify(entry));
+    const length = json.length + 1;
     if (this.size + length > this.bound) {
       throw new Error(
         `${this.path} has ${String(this.size)} bytes of at most ${String(this.bound)}; ` +
@@ -99,7 +97,7 @@ export class Spool {
     }
     try {
       // One after the other: put together, an entry of many megabytes would be in memory once more.
-      for (const part of [head, json, "\n"]) appendFileSync(this.file, part);
+      for (const part of [json, "\n"]) appendFileSync(this.file, part);
     } catch (error) {
       // A part of a line would spoil the next one.
       ftruncateSync(this.file, this.size);
@@ -141,39 +139,6 @@ export class Spool {
     }
     this.count -= lines;
     this.taken = { end: this.position, lines: 0 };
-  }
-
-  /**
-   * Drops the entries that were appended at a time or later and are not handed on.
-   *
-   * @param at milliseconds since 1970
-   * @returns how many
-   * @throws Error of the file system
-   */
-  discardSince(at: number): number {
-    let begin: number | undefined;
-    let dropped = 0;
-    let takenBefore = 0;
-    // A clock that was set back leaves earlier ones behind later ones.
-    const kept: Buffer[] = [];
-    for (const line of this.lines(this.position)) {
-      if (timeOf(line.text) >= at) {
-        begin ??= line.begin;
-        dropped += 1;
-      } else if (begin !== undefined) {
-        kept.push(line.text, Buffer.of(newline));
-      } else if (line.end <= this.taken.end) {
-        takenBefore += 1;
-      }
-    }
-    if (begin === undefined) return 0;
-    if (this.taken.end > begin) this.taken = { end: begin, lines: takenBefore };
-    this.truncate(begin);
-    const tail = Buffer.concat(kept);
-    appendFileSync(this.file, tail);
-    this.size += tail.length;
-    this.count -= dropped;
-    return dropped;
   }
 
   /** Closes its files. */
@@ -225,14 +190,9 @@ export class Spool {
   }
 }
 
-/** Time at which a line was appended, milliseconds since 1970; not a number where it is no line of ours. */
-function timeOf(line: Buffer): number {
-  return Number(line.toString("latin1", 0, line.indexOf(" ")));
-}
-
 function entryOf(line: Buffer): JournalEntry | undefined {
   try {
-    return JSON.parse(line.toString("utf8", line.indexOf(" ") + 1)) as JournalEntry;
+    return JSON.parse(line.toString("utf8")) as JournalEntry;
   } catch {
     return undefined;
   }
