@@ -99,6 +99,7 @@ await runVerb(verb, async (options, signal) => {
 
 /** Lines that are not longer than the terminal is wide, so that none takes two rows. */
 function fitted(lines: readonly string[]): string {
-  const { columns = 120 } = process.stdout;
+  // Some terminals do not say how wide they are.
+  const columns = process.stdout.columns || 120;
   return lines.map((line) => line.slice(0, columns)).join("\n");
 }

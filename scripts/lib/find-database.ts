@@ -7,7 +7,7 @@ import { readConfig } from "../preflight/stack-config.ts";
 import type { PlainConfig } from "../preflight/stack-config.ts";
 
 /** Somebody waits for the answer; a server that starts is seen by asking again. */
-const connectSeconds = 2;
+const patience = { ...defaultPatience, connectSeconds: 2 };
 
 /**
  * Where the database is and who looks: as libpq's variables say where PGHOST is set, else what the stack's own
@@ -21,10 +21,9 @@ export async function findDatabase(
   environment: Readonly<Record<string, string | undefined>>,
   signal: AbortSignal,
 ): Promise<MigrateSettings> {
-  const settings = environment.PGHOST
-    ? readSettings(environment)
+  return environment.PGHOST
+    ? { ...readSettings(environment), patience }
     : databaseOfStack(stack, await readStack(stack, signal));
-  return { ...settings, patience: { ...settings.patience, connectSeconds } };
 }
 
 /**
@@ -69,6 +68,6 @@ export function databaseOfStack(
     user: loginRole(name, "reader"),
     password: loginPassword(admin.password, name, "reader"),
     ssl,
-    patience: defaultPatience,
+    patience,
   };
 }

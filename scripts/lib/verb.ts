@@ -148,7 +148,10 @@ export async function runVerb<O extends Options>(
       return;
     }
     process.exitCode = await main(parseOptions(verb, argv), interruption.signal);
-  } catch (error) {
+  } catch (thrown) {
+    const { signal } = interruption;
+    // Node's own waits and requests tell an interruption in their words.
+    const error: unknown = signal.aborted && isAbort(thrown) ? signal.reason : thrown;
     process.exitCode = exitCodeOf(error);
     const text = error instanceof Error && isExpected(error) ? error.message : describeBug(error);
     process.stderr.write(`${verb.name}: ${text}\n`);
@@ -156,6 +159,10 @@ export async function runVerb<O extends Options>(
     process.removeListener("SIGINT", interrupt);
     process.removeListener("SIGTERM", interrupt);
   }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
 }
 
 function isExpected(error: Error): boolean {

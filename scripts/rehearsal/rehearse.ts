@@ -30,7 +30,7 @@ export interface RehearsalOptions {
 const stackName = "rehearsal";
 
 /** Seconds of load at each stage: enough sessions for a tolerance of a few points. */
-const holdSeconds = 9;
+const holdSeconds = 8;
 
 /** Longest wait for a Deployment. A broken image costs two failed updates this long. */
 const readyTimeoutSeconds = 15;

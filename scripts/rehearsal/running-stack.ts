@@ -18,7 +18,7 @@ import type { StageStay } from "./stage-result.ts";
 const patienceSeconds = 30;
 
 /** How much faster the load runs while no update of the stack needs the machine. */
-const quickPace = 6;
+const quickPace = 5;
 
 /** A stage that was entered and is being observed. */
 export type EnteredStage = Omit<StageStay, "appliedPercent">;

@@ -66,14 +66,10 @@ function brakingLine({ braking }: GuardReport): string[] {
 
 function sideTable({ rates }: GuardReport): string[] {
   const total = rates.v1.sessions + rates.v2.sessions;
-  const row = (cells: readonly string[]) =>
-    cells
-      .map((cell) => cell.padStart(11))
-      .join("")
-      .trimEnd();
+  const row = (name: string, cells: readonly string[]) =>
+    name.padEnd(4) + cells.map((cell) => cell.padStart(11)).join("");
   const side = (name: string, of: SideRates) =>
-    row([
-      name.padEnd(4),
+    row(name, [
       total === 0 ? "–" : formatPercent(of.sessions / total),
       of.requestsPerSecond.toFixed(1),
       shareText(of.failedShare),
@@ -82,7 +78,7 @@ function sideTable({ rates }: GuardReport): string[] {
       milliseconds(of.p99),
     ]);
   return [
-    row(["side", "sessions", "requests/s", "failed", "p50", "p95", "p99"]),
+    row("side", ["sessions", "requests/s", "failed", "p50", "p95", "p99"]),
     side("V1", rates.v1),
     side("V2", rates.v2),
   ];

@@ -21,7 +21,7 @@ export const quickEnvironment = {
   POOL_PORT: "0",
   POOL_ADMIN_PORT: "0",
   POOL_WORKERS: "2",
-  POOL_MAX_QUEUE: "20",
+  POOL_MAX_QUEUE: "60",
   POOL_SETTLE_S: "0.3",
   POOL_BREAKER_OPEN_MS: "500",
   POOL_FAULTS_ENABLED: "true",

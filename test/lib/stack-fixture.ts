@@ -15,6 +15,8 @@ export interface StackFixture {
   server: TestApiServer;
   replicas: SimulatedReplica[];
   guards: SimulatedGuard[];
+  /** Path of a kubeconfig that leads to it. */
+  kubeconfig: string;
   /** Starts a verb against it. */
   start(verb: string, ...argv: string[]): ReturnType<typeof startScript>;
   /** Starts a verb against it on a terminal. */
@@ -54,6 +56,7 @@ export async function startStack(
     server,
     replicas,
     guards,
+    kubeconfig,
     start,
     startOnTerminal: (verb, ...argv) =>
       startScriptOnTerminal(verb, argv, { KUBECONFIG: kubeconfig }),

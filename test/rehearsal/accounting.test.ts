@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { DecisionLine } from "../../infra/rollout/decision-log.ts";
 import { predictSide, type Side } from "../../infra/rollout/decision.ts";
 import {
@@ -161,6 +161,31 @@ describe("the accounting", () => {
     accounting.addLine(line());
     expect(accounting.waiting).toBe(0);
     expect(accounting.totals().outcomes).toEqual({ answered: 1, failed: 0, reported: 0, lost: 0 });
+  });
+
+  it("counts apart what fails while a pool is told to fail, and what is lost all the same", () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: 1000 });
+    const accounting = new Accounting();
+    const end = accounting.expectFaults();
+    vi.setSystemTime(2000);
+    end();
+    vi.useRealTimers();
+    const tell = (intendedAt: number, changes: Partial<RequestRecord>) => {
+      const requestId = `r-${intendedAt}-${changes.status ?? 200}`;
+      accounting.addRequest(record({ ...changes, requestId, intendedAt, durationMs: 100 }));
+      accounting.addLine(line({ requestId }));
+    };
+    // Answered before the fault, when it began, when it ended, and after it.
+    for (const intendedAt of [899, 900, 2000, 2001]) tell(intendedAt, { status: 500 });
+    tell(1500, { status: 424, verdict: "unexpectedStatus" });
+    tell(1500, { verdict: "wrongAnswer" });
+    accounting.addRequest(unanswered({ requestId: "lost", intendedAt: 1500, status: 503 }));
+    accounting.settle();
+    expect(accounting.totals()).toMatchObject({
+      inFaults: 3,
+      outcomes: { failed: 2, lost: 1, answered: 1 },
+      verdicts: { wrongAnswer: 1, unexpectedStatus: 0 },
+    });
   });
 
   it("tells the router's 503 from that of a pool which the repeated request got at last", () => {

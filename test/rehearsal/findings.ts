@@ -1,6 +1,7 @@
 import type { DecisionLine } from "../../infra/rollout/decision-log.ts";
 import { predictSide } from "../../infra/rollout/decision.ts";
 import { Accounting } from "../../scripts/rehearsal/accounting.ts";
+import type { FaultResult } from "../../scripts/rehearsal/fault-trial.ts";
 import type { RequestRecord } from "../../scripts/rehearsal/records.ts";
 import { minimumRequests } from "../../scripts/rehearsal/failures.ts";
 import type { RehearsalFindings } from "../../scripts/rehearsal/result.ts";
@@ -82,7 +83,11 @@ export function direct(intendedAt: number): RequestRecord {
 }
 
 /** A rehearsal in which everything holds. */
-export function findings(): RehearsalFindings & { accounting: Accounting; stays: StageStay[] } {
+export function findings(): RehearsalFindings & {
+  accounting: Accounting;
+  stays: StageStay[];
+  faults: FaultResult[];
+} {
   const accounting = new Accounting();
   const stays = ladder.map(([stage, percentage], index) => {
     addVisit(accounting, `10${index}`, percentage);
@@ -102,6 +107,26 @@ export function findings(): RehearsalFindings & { accounting: Accounting; stays:
   accounting.entry.expect("inline", 0);
   const pastRouter = direct(-1);
   for (let count = 0; count < minimumRequests; count++) accounting.addRequest(pastRouter);
+  const faults: FaultResult[] = [
+    {
+      name: "V2 fails always",
+      stage: "p5",
+      expected: true,
+      braked: true,
+      firstBadToZeroSeconds: 2.1,
+      failedRequests: 7,
+      engagements: ["asked"],
+    },
+    {
+      name: "both sides fail",
+      stage: "p25",
+      expected: false,
+      braked: false,
+      firstBadToZeroSeconds: null,
+      failedRequests: 300,
+      engagements: [],
+    },
+  ];
   return {
     startedAt: new Date(0),
     durationSeconds: 300,
@@ -111,26 +136,7 @@ export function findings(): RehearsalFindings & { accounting: Accounting; stays:
       entry: { toDirectSeconds: 2, lostRequests: 0 },
       brake: { engageToZeroSeconds: 1, releaseSeconds: 1, resourceVersion: "102" },
       directBrake: { apiServerDown: true, engageToZeroSeconds: 1 },
-      faults: [
-        {
-          name: "V2 fails always",
-          stage: "p5",
-          expected: true,
-          braked: true,
-          firstBadToZeroSeconds: 2.1,
-          failedRequests: 7,
-          engagements: ["asked"],
-        },
-        {
-          name: "both sides fail",
-          stage: "p25",
-          expected: false,
-          braked: false,
-          firstBadToZeroSeconds: null,
-          failedRequests: 300,
-          engagements: [],
-        },
-      ],
+      faults,
       brokenImage: {
         upFailed: true,
         appliedZero: true,
@@ -140,6 +146,7 @@ export function findings(): RehearsalFindings & { accounting: Accounting; stays:
     },
     accounting,
     stays,
+    faults,
     unreadableLines: 0,
     verification: {
       type: "verification",

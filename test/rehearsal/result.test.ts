@@ -171,6 +171,46 @@ describe("the result of a rehearsal", () => {
       /did not fail/,
     ],
     [
+      "no guard brakes a V2 that fails",
+      ({ faults }) =>
+        Object.assign(faults[0] ?? {}, { braked: false, firstBadToZeroSeconds: null }),
+      /^fault "V2 fails always" at p5: no guard pulled the brake$/,
+    ],
+    [
+      "guards are slow",
+      ({ faults }) => Object.assign(faults[0] ?? {}, { firstBadToZeroSeconds: 10 }),
+      /^fault "V2 fails always" at p5: 0 % 10 s after, limit 10 s$/,
+    ],
+    [
+      "a guard brakes V2 for a fault of both sides",
+      ({ faults }) => Object.assign(faults[1] ?? {}, { braked: true }),
+      /^fault "both sides fail" at p25: a guard pulled the brake although V1 failed too$/,
+    ],
+    [
+      "a guard brakes for nothing",
+      (found) => Object.assign(found, { guardEngagements: new Set(["asked", "unasked"]) }),
+      /^1 rollbacks by guards that no fault asked for$/,
+    ],
+    [
+      "a brake belongs to a fault that asked for none",
+      ({ faults: [asking, other] }) => {
+        Object.assign(asking ?? {}, { engagements: [] });
+        Object.assign(other ?? {}, { engagements: ["asked"] });
+      },
+      /^1 rollbacks by guards that no fault asked for$/,
+    ],
+    ["no fault was tried", ({ faults }) => faults.splice(0), /^no fault was tried$/],
+    [
+      "the journal is empty",
+      (found) => Object.assign(found, { replay: { verdicts: 0, mismatches: 0 } }),
+      /^no verdict was found in the journal$/,
+    ],
+    [
+      "verdicts come out differently",
+      (found) => Object.assign(found, { replay: { verdicts: 9, mismatches: 2 } }),
+      /^2 verdicts are others when they are computed again$/,
+    ],
+    [
       "a pool breaks a rule of the contract",
       (found) =>
         Object.assign(found.conformance, {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { errorCode, Session } from "../calls.ts";
 import type { Answer } from "../client.ts";
 import { demand, demandError } from "../expect.ts";
@@ -8,7 +9,11 @@ import { waitFor } from "../waiting.ts";
 const needs = ["admin", "faults"] as const;
 /** More calls than this are not sent at once to fill a queue. */
 const maxFlood = 1500;
-const wave = 50;
+const wave = 100;
+/** Long enough for a refusal to arrive. */
+const betweenWavesMs = 50;
+/** Time limit of a call in the flood: a call that ran into it would make room for another one. */
+const waitingMs = "20000";
 /** Timeouts in a row that open a breaker. */
 const breakerFailures = 5;
 const recoveryMs = 5_000;
@@ -74,7 +79,7 @@ export const overloadRules: readonly Rule[] = [
         let full: Answer | undefined;
         while (!full && answers.length < maxFlood) {
           const more = Array.from({ length: wave }, () =>
-            session.execute("p", { "x-request-timeout-ms": "900" }),
+            session.execute("p", { "x-request-timeout-ms": waitingMs }),
           );
           answers.push(...more);
           for (const answer of more)
@@ -82,9 +87,10 @@ export const overloadRules: readonly Rule[] = [
               (it) => (full ??= isFull(it)),
               () => undefined,
             );
-          await Promise.race(more).catch(() => undefined);
+          // None of them is answered before the queue is full, unless it is refused.
+          await delay(betweenWavesMs);
         }
-        // Those that wait go on at once, instead of running into their time limit.
+        // Those that wait go on at once.
         await setFaults(target, {});
         const all = await Promise.all(answers);
         full ??= all.map(isFull).find((answer) => answer !== undefined);

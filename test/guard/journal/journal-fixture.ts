@@ -30,6 +30,8 @@ interface Told {
   readonly complete?: boolean;
   /** Number of the first session: each verdict has one that is new. */
   readonly firstSession?: number;
+  /** Whether no session of V2 fails. */
+  readonly healthy?: boolean;
 }
 
 /** A chain of verdicts: at 5 % at first, at 10 % in the second half. */
@@ -41,13 +43,13 @@ export function chainOf(told: Told): VerdictEntry[] {
 
 /** Goes on with a chain, possibly in another attempt. */
 export function extendChain(judge: Judge, told: Told): VerdictEntry[] {
-  const { verdicts, attempt = attemptName, from = begin, complete = true } = told;
+  const { verdicts, attempt = attemptName, from = begin, complete = true, healthy = false } = told;
   const counts: Record<string, { v1: ReturnType<typeof side>; v2: ReturnType<typeof side> }> = {};
   return Array.from({ length: verdicts }, (_, index) => {
     const percentage = index < verdicts / 2 ? 5 : 10;
     counts[percentage] = {
       v1: side(200 + 10 * index),
-      v2: side(10 + index, { failed: index % 3 }),
+      v2: side(10 + index, healthy ? {} : { failed: index % 3 }),
     };
     const at = from + 5_000 * index;
     const [v1, v2] = [side(0), side(0)];
