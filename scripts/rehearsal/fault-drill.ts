@@ -27,7 +27,7 @@ export async function drillFaults(
       await progress.step(`Fault at ${plan.stage}: ${plan.name}`, async (detail) => {
         const p95 = await v1Percentile95(stack);
         detail(`V1's p95 is ${p95} ms; waiting for the guards`);
-        return await tryFault(environment, stack, plan, p95);
+        return await tryFault({ environment, stack, plan, p95Milliseconds: p95 });
       }),
     );
   }

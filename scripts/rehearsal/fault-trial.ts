@@ -2,7 +2,7 @@ import type { DecisionLine } from "../../infra/rollout/decision-log.ts";
 import type { Environment } from "../local/environment.ts";
 import type { FaultPlan } from "./fault-plans.ts";
 import { isByGuard } from "../../infra/rollout/brake.ts";
-import { setPoolFaults } from "./pool-faults.ts";
+import { faultUrls, setPoolFaults } from "./pool-faults.ts";
 import type { RequestRecord } from "./records.ts";
 import type { RunningStack } from "./running-stack.ts";
 
@@ -21,19 +21,32 @@ export interface FaultResult {
   readonly engagements: readonly string[];
 }
 
+/** What else is broken while V2 (or both sides) fail. */
+export interface Circumstance {
+  begin(): Promise<void>;
+  /** Mends it. */
+  end(): Promise<void>;
+}
+
 /** Seconds after a fault in which callers may still get answers that it has spoilt. */
 const echoSeconds = 2;
 
 /** Between two rounds of telling the pods of a lasting fault, milliseconds. */
 const tellAgain = 1_000;
 
+/** What a trial works with. */
+interface Trial {
+  readonly environment: Environment;
+  readonly stack: RunningStack;
+  readonly plan: FaultPlan;
+  /** Of V1. */
+  readonly p95Milliseconds: number;
+  readonly circumstance?: Circumstance;
+}
+
 /** Makes V2 (or both sides) fail under load, and waits for the guards; afterwards all is as it was before. */
-export async function tryFault(
-  environment: Environment,
-  stack: RunningStack,
-  plan: FaultPlan,
-  p95Milliseconds: number,
-): Promise<FaultResult> {
+export async function tryFault(trial: Trial): Promise<FaultResult> {
+  const { environment, stack, plan, p95Milliseconds, circumstance } = trial;
   const { observed, commands, accounting } = stack;
   const { percentage = 0 } = observed.rollout ?? {};
   const lines: DecisionLine[] = [];
@@ -42,15 +55,22 @@ export async function tryFault(
     stack.onLine((line) => line.decided === "v2" && lines.push(line)),
     stack.onRequest((record) => records.push(record)),
   ];
+  const addresses = () =>
+    Promise.all(plan.sides.map((side) => faultUrls(commands, side))).then((urls) => urls.flat());
+  // Asked before anything breaks: whoever knows the pods may be away then.
+  const atFirst = await addresses();
   const tell = async (faults: ReturnType<FaultPlan["faults"]>): Promise<void> => {
-    for (const side of plan.sides) await setPoolFaults(environment, commands, side, faults);
+    const urls = plan.lasting === true ? await addresses() : atFirst;
+    await setPoolFaults(environment, urls, faults);
   };
   const known = new Set(observed.guardEngagements);
-  const faultyAt = Date.now();
   const endFaults = accounting.expectFaults();
+  let faultyAt = Infinity;
   let telling = true;
   let zeroAt: number | undefined;
   try {
+    await circumstance?.begin();
+    faultyAt = Date.now();
     await tell(plan.faults(p95Milliseconds));
     const told = keepTelling();
     zeroAt = plan.expected
@@ -63,6 +83,7 @@ export async function tryFault(
   } finally {
     telling = false;
     await tell({});
+    await circumstance?.end();
     await stack.hold(echoSeconds);
     endFaults();
     for (const end of forget) end();

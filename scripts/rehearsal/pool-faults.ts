@@ -16,15 +16,18 @@ await Promise.allSettled(urls.map((url) => fetch(url, {
 })));
 `;
 
-/** Tells all running pods of a side to have faults; what is not named is off. */
+/** Addresses at which the running pods of a side take faults. */
+export async function faultUrls(commands: StackCommands, side: Side): Promise<string[]> {
+  const addresses = await podAddresses(commands, poolName(side));
+  return addresses.map((address) => `http://${address}:${poolAdminPort}/admin/faults`);
+}
+
+/** Tells pods to have faults; what is not named is off. */
 export async function setPoolFaults(
   environment: Environment,
-  commands: StackCommands,
-  side: Side,
+  urls: readonly string[],
   faults: Partial<Faults>,
 ): Promise<void> {
-  const addresses = await podAddresses(commands, poolName(side));
-  const urls = addresses.map((address) => `http://${address}:${poolAdminPort}/admin/faults`);
   const args = ["--input-type=module", "-e", program, JSON.stringify(faults), ...urls];
   await environment.execInside(process.execPath, args);
 }

@@ -53,7 +53,8 @@ export async function restore(commands: StackCommands, workload: string): Promis
   await commands.kubectl(["rollout", "status", "deployment", workload, "--timeout=60s"]);
 }
 
-function processesOfPod(uid: string): number[] {
+/** Processes of a pod, as this machine numbers them. */
+export function processesOfPod(uid: string): number[] {
   return readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry))
     .map(Number)
