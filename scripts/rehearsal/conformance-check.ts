@@ -1,7 +1,7 @@
 import type { Side } from "../../infra/rollout/decision.ts";
 import { poolAdminPort, poolName } from "../../infra/rollout/names.ts";
 import type { ConformanceResult } from "../conformance/run-conformance.ts";
-import { podAddresses } from "./pod-addresses.ts";
+import { podsOf } from "./pods.ts";
 import type { StackCommands } from "./stack-commands.ts";
 
 /** What the contract's rules said of a pod of one pool. */
@@ -19,7 +19,7 @@ export async function checkConformance(
   commands: StackCommands,
   side: Side,
 ): Promise<ConformanceCheck> {
-  const [address = "no pod"] = await podAddresses(commands, poolName(side));
+  const [{ address } = { address: "no pod" }] = await podsOf(commands, poolName(side));
   const urls = ["--url", `http://${address}:${dataPort}`];
   const adminUrl = ["--admin-url", `http://${address}:${poolAdminPort}`];
   const { output } = await commands.verb(

@@ -2,7 +2,7 @@ import { objectNames } from "../../infra/rollout/names.ts";
 import { tokenVariable } from "../lib/brake-directly.ts";
 import type { Environment } from "../local/environment.ts";
 import type { Progress } from "../local/progress.ts";
-import { podAddresses } from "./pod-addresses.ts";
+import { podsOf } from "./pods.ts";
 import type { RunningStack } from "./running-stack.ts";
 
 /** The brake, told to the agents themselves while no API server was there. */
@@ -36,13 +36,13 @@ export async function brakeDirectly(options: DirectBrakeOptions): Promise<Direct
   const { observed, commands } = stack;
   return await progress.step("Brake pulled without an API server", async (detail) => {
     const { percentage = 0 } = observed.rollout ?? {};
-    const agents = await podAddresses(commands, objectNames.router);
+    const routers = await podsOf(commands, objectNames.router);
     detail("API server killed, npm run brake -- --agent");
     await environment.killComponent(apiServer);
     const trial = await pull().finally(() => environment.startComponent(apiServer));
     detail("API server back, npm run release");
     await observed.until("the agents to reach the API server again", 30, () =>
-      observed.reports.length === agents.length &&
+      observed.reports.length === routers.length &&
       observed.reports.every(({ apiServer: { reachable } }) => reachable)
         ? true
         : undefined,
@@ -55,9 +55,11 @@ export async function brakeDirectly(options: DirectBrakeOptions): Promise<Direct
     return trial;
 
     async function pull(): Promise<DirectBrakeTrial> {
-      const addresses = agents.flatMap((address) => ["--agent", `http://${address}:${agentPort}`]);
+      const agents = routers.flatMap(({ address }) => [
+        ...["--agent", `http://${address}:${agentPort}`],
+      ]);
       const pulledAt = Date.now();
-      await commands.verb("brake", [...addresses, "--reason", "rehearsal: direct brake"], {
+      await commands.verb("brake", [...agents, "--reason", "rehearsal: direct brake"], {
         variables: { [tokenVariable]: brakeToken },
       });
       const zeroAt = await observed.until("every router to brake", 10, () =>

@@ -2,7 +2,7 @@ import type { Side } from "../../infra/rollout/decision.ts";
 import { poolAdminPort, poolName } from "../../infra/rollout/names.ts";
 import type { Faults } from "../../test/pool/faults.ts";
 import type { Environment } from "../local/environment.ts";
-import { podAddresses } from "./pod-addresses.ts";
+import { podsOf } from "./pods.ts";
 import type { StackCommands } from "./stack-commands.ts";
 
 /** Tells every address the same; one that is gone is passed over. */
@@ -18,8 +18,8 @@ await Promise.allSettled(urls.map((url) => fetch(url, {
 
 /** Addresses at which the running pods of a side take faults. */
 export async function faultUrls(commands: StackCommands, side: Side): Promise<string[]> {
-  const addresses = await podAddresses(commands, poolName(side));
-  return addresses.map((address) => `http://${address}:${poolAdminPort}/admin/faults`);
+  const pods = await podsOf(commands, poolName(side));
+  return pods.map(({ address }) => `http://${address}:${poolAdminPort}/admin/faults`);
 }
 
 /** Tells pods to have faults; what is not named is off. */

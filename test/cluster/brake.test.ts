@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { podsOf } from "../../scripts/rehearsal/pods.ts";
 import { BrakeLife, dataPatch, timed } from "./support/brake-life.ts";
 import { describeGuard } from "./support/brake-guard.ts";
-import { killAgent, podsOf } from "./support/pods.ts";
+import { killAgent } from "./support/pods.ts";
 
 let life: BrakeLife;
 

@@ -1,24 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { sendSignal } from "../../../scripts/local/processes.ts";
+import { podsOf, processesOfPod } from "../../../scripts/rehearsal/pods.ts";
 import type { StackCommands } from "../../../scripts/rehearsal/stack-commands.ts";
-
-/** Name and uid of the running pods of a workload. */
-export async function podsOf(
-  commands: StackCommands,
-  workload: string,
-): Promise<{ name: string; uid: string }[]> {
-  const selector = `--selector=app.kubernetes.io/name=${workload}`;
-  const { output } = await commands.kubectl(["get", "pods", selector, "--output=json"]);
-  const { items } = JSON.parse(output) as {
-    items: {
-      metadata: { name: string; uid: string; deletionTimestamp?: string };
-      status: { phase: string };
-    }[];
-  };
-  return items
-    .filter(({ metadata, status }) => status.phase === "Running" && !metadata.deletionTimestamp)
-    .map(({ metadata: { name, uid } }) => ({ name, uid }));
-}
 
 /**
  * Kills every process of a pod, as a node that dies would. The kubelet makes the pod anew if it still
@@ -53,25 +36,9 @@ export async function restore(commands: StackCommands, workload: string): Promis
   await commands.kubectl(["rollout", "status", "deployment", workload, "--timeout=60s"]);
 }
 
-/** Processes of a pod, as this machine numbers them. */
-export function processesOfPod(uid: string): number[] {
-  return readdirSync("/proc")
-    .filter((entry) => /^\d+$/.test(entry))
-    .map(Number)
-    .filter((pid) => controlGroupOf(pid).includes(`pod${uid}`));
-}
-
 function commandLineOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-  } catch {
-    return ""; // it has ended meanwhile
-  }
-}
-
-function controlGroupOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cgroup`, "utf8");
   } catch {
     return ""; // it has ended meanwhile
   }
