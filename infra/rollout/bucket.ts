@@ -30,6 +30,17 @@ export function bucketOfHash(hash: bigint): number {
   return Number(hash % bucketCount);
 }
 
+/**
+ * Bucket of a hash that is given in halves: for many of them, 64-bit integers are too slow.
+ *
+ * @param high upper half, unsigned 32-bit integer
+ * @param low lower half, unsigned 32-bit integer
+ */
+export function bucketOfHalves(high: number, low: number): number {
+  // 2^32 mod 100 is 96.
+  return ((high % 100) * 96 + low) % 100;
+}
+
 /** Bucket of an id: that of its hash. */
 export function bucket(id: string): number {
   return bucketOfHash(idHash(id));

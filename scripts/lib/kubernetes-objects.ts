@@ -42,7 +42,11 @@ export interface ConfigMap extends KubernetesObject {
 
 /** A list, with the resource version from which a watch continues it. */
 export interface KubernetesList<T> {
-  metadata: { resourceVersion: string };
+  metadata: {
+    resourceVersion: string;
+    /** Asks for what follows; absent or empty where the list is complete. */
+    continue?: string;
+  };
   items: T[];
 }
 

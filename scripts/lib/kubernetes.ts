@@ -87,6 +87,28 @@ export class KubernetesClient {
     return this.json({ method: "GET", path, query: { labelSelector } }, options);
   }
 
+  /**
+   * Lists the same page by page, for who keeps little of many large objects. All pages are of one state of the cluster.
+   *
+   * @param options `limit`: most objects of a page. The time limit is that of each page
+   * @see https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
+   */
+  async *listPages<T extends KubernetesObject>(
+    kind: ResourceKind,
+    namespace: string | typeof clusterWide,
+    options: RequestOptions & { labelSelector?: string; limit: number },
+  ): AsyncGenerator<T[], void, undefined> {
+    const { labelSelector, limit } = options;
+    const path = objectPath(kind, namespace);
+    let next: string | undefined;
+    do {
+      const query = { labelSelector, limit: String(limit), continue: next };
+      const page = await this.json<KubernetesList<T>>({ method: "GET", path, query }, options);
+      yield page.items;
+      next = page.metadata.continue;
+    } while (next);
+  }
+
   /** Creates an object. */
   create<T extends KubernetesObject>(
     kind: ResourceKind,

@@ -112,6 +112,16 @@ export const cases: readonly Case[] = [
     plan: { ...standardPlan({ population: "lognormal" }), unit: "request" },
   },
   {
+    name: "healthy, tenants, a day at 100 %",
+    group: "other",
+    share: 0.025,
+    plan: {
+      ...standardPlan({ population: "tenants" }),
+      percentages: [5, 10, 25, 50, 75, 100],
+      lastStageMinutes: 24 * 60,
+    },
+  },
+  {
     name: "defect from 50 %, x5, alike",
     group: "other",
     share: 0.1,
@@ -121,6 +131,6 @@ export const cases: readonly Case[] = [
     name: "leak of 60 % an hour",
     group: "other",
     share: 0.05,
-    plan: { ...standardPlan(), stageMinutes: 120, leakPercentPerHour: 60 },
+    plan: { ...standardPlan(), leakPercentPerHour: 60 },
   },
 ];

@@ -1,6 +1,7 @@
 import { parseDecisionLine } from "../../infra/rollout/decision-log.ts";
+import { settingsInForce } from "../../infra/rollout/evidence/settings.ts";
 import { badSlis, isTimed, slis } from "../../infra/rollout/evidence/slis.ts";
-import { tickSeconds } from "./plan.ts";
+import { spanOfStage, stageAt, tickSeconds } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { exponential } from "./random.ts";
 import type { Random } from "./random.ts";
@@ -20,7 +21,7 @@ export interface Events {
   readonly bad: Int32Array;
   /** Sessions seen for the first time at the stage: [tick][side] */
   readonly seen: Int32Array;
-  /** Slow first requests of moved sessions whose duration counts: [tick][side] */
+  /** Slow first requests of moved sessions that are timed all the same: [tick][side] */
   readonly cold: Int32Array;
   /** Expected requests a second: [tick][side] */
   readonly rate: Float64Array;
@@ -43,18 +44,15 @@ const coldLine = parseDecisionLine(
   }),
 );
 
-const coldContext = { slowMilliseconds: 300, firstAfterChange: true };
+/** Routers that sessions' requests are spread over. */
+const routers = 2;
 
-/** Whether the classification takes such a request for a slow one. */
-const coldIsSlow = coldLine !== undefined && badSlis(coldLine, coldContext).includes("slow");
-
-/** Whether its duration counts for percentiles. */
-const coldIsTimed = isTimed(coldContext);
+/** Time to settle after a change of the percentage, seconds. */
+const settleSeconds = settingsInForce("accelerated").evidence.minimumAgeSeconds;
 
 /** Draws the events of a migration. */
 export function drawEvents(plan: Plan, random: Random): Events {
-  const stageSeconds = plan.stageMinutes * 60;
-  const seconds = stageSeconds * plan.percentages.length;
+  const [, seconds] = spanOfStage(plan, plan.percentages.length - 1);
   const ticks = seconds / tickSeconds;
   const events: Events = {
     ticks,
@@ -74,26 +72,35 @@ export function drawEvents(plan: Plan, random: Random): Events {
 
 function drawSession(plan: Plan, session: Session, events: Events, random: Random): void {
   const { ticks, bad, seen, cold, rate } = events;
-  const stageSeconds = plan.stageMinutes * 60;
   const badInAttempt = new Array<boolean>(slis.length).fill(false);
-  const first = Math.max(0, Math.floor(session.from / stageSeconds));
+  const first = stageAt(plan, session.from);
   let wasOn = first === 0 ? 0 : sideAt(plan, session, first - 1);
   for (let stage = first; stage < plan.percentages.length; stage += 1) {
-    const begin = Math.max(session.from, stage * stageSeconds);
-    const end = Math.min(session.to, (stage + 1) * stageSeconds);
+    const [stageBegin, stageEnd] = spanOfStage(plan, stage);
+    const begin = Math.max(session.from, stageBegin);
+    const end = Math.min(session.to, stageEnd);
     if (begin >= end) break;
     const side = sideAt(plan, session, stage);
     add(rate, Math.floor(Math.max(0, begin) / tickSeconds) * 2 + side, session.rate);
     add(rate, Math.min(ticks, Math.floor(end / tickSeconds)) * 2 + side, -session.rate);
-    const arrived = session.from >= stage * stageSeconds;
+    const arrived = session.from >= stageBegin;
     const firstSeen = arrived ? begin : Math.max(0, begin) + exponential(random, 1 / session.rate);
     if (firstSeen < end) {
       const at = Math.floor(firstSeen / tickSeconds) * 2 + side;
       add(seen, at, 1);
-      const moved = !arrived && stage > 0 && side !== wasOn;
+      // The first stage moves sessions too, and an attempt that begins with it knows none of them.
+      const moved = !arrived && side !== wasOn && (stage > 0 || plan.coldShare !== undefined);
       if (moved && random() < (plan.coldShare ?? 0)) {
-        if (coldIsTimed) add(cold, at, 1);
-        if (coldIsSlow) {
+        const age = stageBegin - Math.max(0, session.from);
+        const unseen = Math.exp((-session.rate * age) / routers);
+        const context = {
+          slowMilliseconds: 300,
+          firstAfterChange: true,
+          knownBefore: random() >= unseen,
+          settling: firstSeen < stageBegin + settleSeconds,
+        };
+        if (isTimed(context)) add(cold, at, 1);
+        if (coldLine !== undefined && badSlis(coldLine, context).includes("slow")) {
           const slow = slis.indexOf("slow");
           count(bad, at, slow, true, badInAttempt[slow] !== true);
           badInAttempt[slow] = true;
@@ -132,12 +139,12 @@ function isFaulty({ fault, percentages }: Plan, stage: number): boolean {
 
 /** Parts of a stage with failures of both sides in the first minutes of each hour, and the parts between. */
 function spansOf(
-  { outage, percentages, stageMinutes }: Plan,
+  plan: Plan,
   stage: number,
   concerned: boolean,
 ): { from: number; to: number; ratio: number }[] {
-  const begin = stage * stageMinutes * 60;
-  const end = begin + stageMinutes * 60;
+  const { outage, percentages } = plan;
+  const [begin, end] = spanOfStage(plan, stage);
   if (!concerned || outage?.percentages.includes(percentages[stage] ?? 0) !== true) {
     return [{ from: begin, to: end, ratio: 1 }];
   }

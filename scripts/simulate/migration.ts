@@ -14,7 +14,7 @@ import type { BadCounts } from "../../infra/rollout/evidence/counts.ts";
 import type { Sli } from "../../infra/rollout/evidence/slis.ts";
 import { drawEvents, fieldsOfSli } from "./events.ts";
 import type { Events } from "./events.ts";
-import { tickSeconds } from "./plan.ts";
+import { spanOfStage, stageAt, tickSeconds } from "./plan.ts";
 import type { Plan } from "./plan.ts";
 import { simulatedPool } from "./pool.ts";
 import { poisson } from "./random.ts";
@@ -93,16 +93,17 @@ export function runMigration(
 /** The rows of a migration, one for each tick. */
 export function* rowsOf(plan: Plan, random: Random, start: Start): Generator<EvidenceRow> {
   const events = drawEvents(plan, random);
-  const ticksOfStage = (plan.stageMinutes * 60) / tickSeconds;
   const pool = simulatedPool(plan, random);
   let counts: Counts = {};
   let firstV2At: number | null = null;
   for (let tick = 0; tick < events.ticks; tick += 1) {
-    const stage = Math.floor(tick / ticksOfStage);
+    const seconds = tick * tickSeconds;
+    const stage = stageAt(plan, seconds);
+    const [begin] = spanOfStage(plan, stage);
     const percentage = plan.percentages[stage] ?? 0;
     const at = start.at + (tick + 1) * tickSeconds * 1000;
     const key = String(percentage);
-    if (tick % ticksOfStage === 0) firstV2At = null;
+    if (seconds === begin) firstV2At = null;
     const before = counts[key] ?? { v1: noCounts, v2: noCounts };
     const after = {
       v1: addTick(before.v1, events, tick, 0, plan, random),
@@ -116,7 +117,7 @@ export function* rowsOf(plan: Plan, random: Random, start: Start): Generator<Evi
       stage: {
         name: `p${key}`,
         percentage,
-        since: start.at + stage * plan.stageMinutes * 60_000,
+        since: start.at + begin * 1000,
         firstV2At,
       },
       slowMilliseconds,

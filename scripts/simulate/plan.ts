@@ -24,6 +24,8 @@ export interface Plan {
   readonly percentages: readonly number[];
   /** Stay at each stage, minutes. */
   readonly stageMinutes: number;
+  /** Stay at the last one, minutes; absent: the same. */
+  readonly lastStageMinutes?: number;
   fault?: Fault;
   readonly outage?: Outage;
   /** Share of moved sessions whose first request on V2 is slow, 0 to 1. */
@@ -36,6 +38,20 @@ export interface Plan {
 
 /** Time between two simulated evaluations, seconds. */
 export const tickSeconds = 60;
+
+/** Begin and end of a stage, seconds from the begin of the migration. */
+export function spanOfStage(plan: Plan, stage: number): readonly [begin: number, end: number] {
+  const { percentages, stageMinutes, lastStageMinutes = stageMinutes } = plan;
+  const begin = stage * stageMinutes * 60;
+  const minutes = stage === percentages.length - 1 ? lastStageMinutes : stageMinutes;
+  return [begin, begin + minutes * 60];
+}
+
+/** Number of the stage at a time, seconds from the begin of the migration; it may lie before. */
+export function stageAt({ percentages, stageMinutes }: Plan, seconds: number): number {
+  const stage = Math.floor(Math.max(0, seconds) / (stageMinutes * 60));
+  return Math.min(percentages.length - 1, stage);
+}
 
 const traffic: Traffic = {
   population: "alike",

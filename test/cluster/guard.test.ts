@@ -1,3 +1,6 @@
+import type { DecisionLine } from "../../infra/rollout/decision-log.ts";
+import { sides } from "../../infra/rollout/decision.ts";
+import type { Side } from "../../infra/rollout/decision.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defaultShape } from "../../scripts/rehearsal/load-plan.ts";
 import type { FaultPlan } from "../../scripts/rehearsal/fault-plans.ts";
@@ -26,6 +29,7 @@ beforeAll(async () => {
   await stack.enter("shadow");
   // The threshold of `slow` is frozen from V1's answers here.
   await stack.hold(15);
+  stack.onLine((line) => lines.push(line));
   await stack.enter("p25");
   journal = await GuardJournal.connect(environment, stackName);
 });
@@ -41,21 +45,24 @@ interface Guards {
     readonly pod: string;
     readonly report?: {
       readonly leads: boolean;
+      readonly attempt: { readonly since: number };
+      readonly rates: Readonly<Record<Side, { readonly sessions: number }>>;
       readonly journal: { readonly waiting: number; readonly problem: string | null };
       readonly routers: { readonly expected: number; readonly reporting: number };
     };
   }[];
 }
 
+async function guardsNow(): Promise<Guards["guards"] | undefined> {
+  const status = await test.stack.commands.stackVerb("status", ["--json"], { mayFail: true });
+  return status.code === 0 ? (JSON.parse(status.output) as Guards).guards : undefined;
+}
+
 /** Both guards report, one of them leads, and its journal has nothing left to write. */
 async function settled(): Promise<void> {
   const look = async () => {
-    const { code, output } = await test.stack.commands.stackVerb("status", ["--json"], {
-      mayFail: true,
-    });
-    if (code !== 0) return output;
-    const { guards } = JSON.parse(output) as Guards;
-    return guards.map(({ report }) => [
+    const guards = await guardsNow();
+    return guards?.map(({ report }) => [
       report?.journal.waiting,
       report?.journal.problem,
       (report?.routers.reporting ?? 0) - (report?.routers.expected ?? 0),
@@ -91,33 +98,59 @@ const failing = "V2 fails always";
 const breaking = "V2 breaks every program";
 const shared = "both sides fail half of their requests";
 
+/** Between the begin of an attempt and the moment at which every router has heard of it, milliseconds. */
+const hearing = 5_000;
+
+/** The routers' decisions since they apply 25 %. */
+const lines: DecisionLine[] = [];
+
 describe.each(circumstances)("with %s", (circumstance) => {
-  it.each([failing, breaking, shared])("%s", async (fault) => {
-    await settled();
-    const plan = planned(fault);
-    const begin = Date.now();
-    const result = await tryFault({
-      environment: test.environment,
-      stack: test.stack,
-      plan,
-      p95Milliseconds: 0,
-      circumstance: guardCircumstances(test)[circumstance]?.() ?? expect.fail(circumstance),
-    });
-    await settled();
-    const { engaged, silenceSeconds } = await journal.span(begin, Date.now());
-    cases.push({
-      circumstance,
-      fault,
-      by: engaged.map(({ who }) => who),
-      firstBadToZeroSeconds: result.firstBadToZeroSeconds,
-      failedRequests: result.failedRequests,
-      journalSilenceSeconds: silenceSeconds,
-    });
-    expect(result).toMatchObject({ braked: plan.expected, expected: plan.expected });
-    // Each engagement that a router ever held is written down, and once.
-    expect(engaged.map(({ id }) => id).sort()).toEqual([...result.engagements].sort());
-  });
+  it.each([failing, breaking])("%s", (fault) => tryIn(circumstance, fault));
 });
+
+// Last, because failures of both sides stay in the evidence of the attempt, which none of them ends.
+describe.each(circumstances)("with %s", (circumstance) => {
+  it(shared, () => tryIn(circumstance, shared));
+});
+
+async function tryIn(circumstance: (typeof circumstances)[number], fault: string): Promise<void> {
+  await settled();
+  const plan = planned(fault);
+  const begin = Date.now();
+  const result = await tryFault({
+    environment: test.environment,
+    stack: test.stack,
+    plan,
+    p95Milliseconds: 0,
+    circumstance: guardCircumstances(test)[circumstance]?.() ?? expect.fail(circumstance),
+  });
+  await settled();
+  const { engaged, silenceSeconds } = await journal.span(begin, Date.now());
+  cases.push({
+    circumstance,
+    fault,
+    by: engaged.map(({ who }) => who),
+    firstBadToZeroSeconds: result.firstBadToZeroSeconds,
+    failedRequests: result.failedRequests,
+    journalSilenceSeconds: silenceSeconds,
+  });
+  expect(result).toMatchObject({ braked: plan.expected, expected: plan.expected });
+  // Each engagement that a router ever held is written down, and once.
+  expect(engaged.map(({ id }) => id).sort()).toEqual([...result.engagements].sort());
+}
+
+/** Distinct sessions that lines were decided for; a request without one is one of its own. */
+function sessionsIn(from: number, side: Side): number {
+  const counted = lines.filter(
+    ({ startTime, decided, percentage, override }) =>
+      startTime >= from && decided === side && percentage === 25 && override === undefined,
+  );
+  return new Set(
+    counted.map(({ hashed, sessionId, requestId }) =>
+      hashed === "session" ? sessionId : requestId,
+    ),
+  ).size;
+}
 
 it("lost no request, no program and no evidence, and every verdict is computed again", async () => {
   const { stack } = test;
@@ -134,6 +167,18 @@ it("lost no request, no program and no evidence, and every verdict is computed a
   expect(verification).toMatchObject({ notListed: [], notExecutable: [] });
   expect(stack.observed.reports.map(({ log }) => log.lostLines)).toEqual([0, 0]);
   await settled();
+  // Over all that was killed and cut off: both guards know what the routers decided.
+  for (const { report } of (await guardsNow()) ?? []) {
+    if (report === undefined) throw new Error("a guard does not report");
+    const { attempt, rates } = report;
+    for (const side of sides) {
+      expect(rates[side].sessions).toBeGreaterThanOrEqual(
+        sessionsIn(attempt.since + hearing, side),
+      );
+      expect(rates[side].sessions).toBeLessThanOrEqual(sessionsIn(attempt.since, side));
+      expect(rates[side].sessions).toBeGreaterThan(100);
+    }
+  }
   const { verdicts, mismatches } = await replayJournal(stack.commands);
   expect(verdicts).toBeGreaterThan(100);
   expect(mismatches).toBe(0);

@@ -10,6 +10,9 @@ import type { TestPostgres } from "../lib/postgres.ts";
 /** Password of every login. */
 export const password = "loopback-only";
 
+/** How a server is reached as its superuser. */
+type Server = Pick<TestPostgres, "password" | "port" | "url" | "user">;
+
 /** A database with the roles, schema and privileges that the stack declares, and no tables yet. */
 export interface PreparedDatabase {
   readonly settings: MigrateSettings;
@@ -27,10 +30,7 @@ export interface PreparedDatabase {
  * Makes a database as an administrator who is no superuser (CREATEDB, CREATEROLE): what the stack's resources do, in
  * SQL.
  */
-export async function prepareDatabase(
-  server: TestPostgres,
-  name: string,
-): Promise<PreparedDatabase> {
+export async function prepareDatabase(server: Server, name: string): Promise<PreparedDatabase> {
   const clients: pg.Client[] = [];
   const connect = async (config: pg.ClientConfig): Promise<pg.Client> => {
     const client = new pg.Client({ host: "127.0.0.1", port: server.port, password, ...config });
@@ -83,7 +83,7 @@ export async function prepareDatabase(
 }
 
 /** Makes the login `administrator`, no superuser, if there is none yet, with the password of all logins here. */
-export async function ensureAdministrator(server: TestPostgres): Promise<void> {
+export async function ensureAdministrator(server: Server): Promise<void> {
   const client = new pg.Client({ connectionString: server.url() });
   await client.connect();
   const { rowCount } = await client.query("SELECT FROM pg_roles WHERE rolname = 'administrator'");

@@ -63,6 +63,18 @@ describe("a guard", () => {
     );
   });
 
+  it("takes it off traffic while one router sends it sessions and another one does not yet", async () => {
+    world = await GuardWorld.create({ given });
+    const [, second] = world.agents;
+    if (second !== undefined) second.keptAt = 0;
+    await world.startGuard("a");
+    await world.followed((await knows("a", 0)).attempt);
+    world.declare("p10", 10);
+    world.traffic({ sessions: 200, percentage: 10, ...failing });
+    await until("the brake to be pulled", braked);
+    expect(world.engaged).toHaveLength(1);
+  });
+
   it("leaves a healthy V2 alone, and one that fails no more than V1", async () => {
     await atP10();
     const some = (session: number) => (session % 3 === 0 ? { status: 500 } : {});
@@ -105,6 +117,30 @@ describe("a guard", () => {
     world.traffic({ sessions: 200, percentage: 10, ...failing });
     await until("the brake to be pulled again", braked);
     expect(world.engaged).toHaveLength(1);
+  });
+
+  it("waits for another attempt after a release that came before the engagement was noted", async () => {
+    const first = await atP10();
+    // Nothing can be written into the Lease, so nobody notes anything.
+    world.api.intercept = ({ path, method }) =>
+      path === pathOf.lease && method === "PUT" ? { status: 503 } : undefined;
+    world.traffic({ sessions: 200, percentage: 10, ...failing });
+    await until("the brake to be pulled", braked);
+    await world.reportWhere("a", "the engagement to be seen", ({ braking }) => {
+      return braking?.zeroAt != null;
+    });
+    const [id = ""] = world.engaged;
+    world.release(id);
+    await world.reportWhere("a", "10 % again", ({ stage, verdict, braking }) => {
+      return stage.percentage === 10 && verdict?.kind === "rollback" && braking?.zeroAt == null;
+    });
+    expect(world.engaged).toEqual([]);
+    world.api.intercept = () => undefined;
+    const next = await world.reportWhere("a", "another attempt", ({ attempt }) => {
+      return attempt?.name !== first;
+    });
+    expect(next.attempt?.why).toBe(`${id} was released after a rollback`);
+    expect(world.engaged).toEqual([]);
   });
 
   it("engages at the agents themselves where the API server does not answer", async () => {

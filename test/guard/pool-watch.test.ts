@@ -1,5 +1,6 @@
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";
+import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PoolWatch } from "../../scripts/agents/guard/pool-watch.ts";
 import { KubernetesClient } from "../../scripts/lib/kubernetes.ts";
@@ -12,6 +13,12 @@ let client: KubernetesClient;
 let watch: PoolWatch;
 /** How the pod at an address answers. */
 let answer: (address: string, response: http.ServerResponse, request: http.IncomingMessage) => void;
+
+/** What was logged. */
+let logged: { readonly level: number; readonly problem?: string }[];
+
+/** What is wrong, as it was logged last; null: nothing. */
+const problem = () => logged.at(-1)?.problem ?? null;
 
 const pods = "/api/v1/namespaces/test/pods";
 
@@ -50,10 +57,12 @@ function makeWatch(figuresMilliseconds = 1000): PoolWatch {
     namespace: "test",
     v2: { metrics: { port, path: "/metrics" }, cpuLimitCores: null, memoryLimitBytes: 2000 },
     figuresMilliseconds,
+    log: pino({}, { write: (line) => void logged.push(JSON.parse(line) as (typeof logged)[0]) }),
   });
 }
 
 beforeEach(async () => {
+  logged = [];
   api = await startApiServer();
   answer = (_address, response) =>
     response.end("process_resident_memory_bytes 1000\npool_worker_failures_total 2\n");
@@ -108,7 +117,7 @@ describe("the watch of V2's pods", () => {
       memoryBytesPerPod: 1000,
       workerFailures: 4,
     });
-    expect(watch.problem).toBeNull();
+    expect(problem()).toBeNull();
   });
 
   it("names the builds that serve, and the last ones while none does", async () => {
@@ -125,6 +134,19 @@ describe("the watch of V2's pods", () => {
     write("a", { build: "two", ready: false });
     await watch.read();
     expect(watch.build).toBe("two");
+  });
+
+  it("names a build on whose pods come and go, until they are deleted", async () => {
+    write("a", { build: "one" });
+    write("b", { build: "two" });
+    await watch.read();
+    expect(watch.build).toBe("one+two");
+    write("b", { build: "two", ready: false });
+    await watch.read();
+    expect(watch.build).toBe("one+two");
+    write("b", { build: "two", deleted: true });
+    await watch.read();
+    expect(watch.build).toBe("one");
   });
 
   it("counts what the list of pods tells: restarts, evictions, pods that were asked to end", async () => {
@@ -168,7 +190,7 @@ describe("the watch of V2's pods", () => {
     for (const address of Object.keys(answers)) {
       write("a", { address });
       await watch.read();
-      problems.push(watch.problem?.replace(/:\d+\/metrics/, "") ?? null);
+      problems.push(problem()?.replace(/:\d+\/metrics/, "") ?? null);
     }
     expect(problems).toEqual([
       "http://127.0.0.1: status 500",
@@ -178,6 +200,30 @@ describe("the watch of V2's pods", () => {
       null,
     ]);
     expect(watch.figures?.figures).toEqual({ memoryPercent: 25, memoryBytesPerPod: 500 });
+  });
+
+  it("logs what is wrong when it begins, changes and ends, and not at each reading", async () => {
+    const usual = answer;
+    write("a", { address: "127.0.0.2" });
+    await watch.read();
+    expect(logged).toEqual([]);
+    let reading = 0;
+    answer = (address, response) => {
+      // Each time another one answers first.
+      const isLate = address === `127.0.0.${2 + (reading % 2)}`;
+      setTimeout(() => response.writeHead(503).end(), isLate ? 30 : 0);
+    };
+    for (; reading < 3; reading += 1) await watch.read();
+    expect(logged).toMatchObject([
+      { level: 40, problem: expect.stringMatching(/^http:..127.0.0.2:.*: status 503$/) as string },
+    ]);
+    write("b", { address: "127.0.0.3" });
+    for (; reading < 6; reading += 1) await watch.read();
+    expect(logged).toHaveLength(2);
+    expect(problem()).toMatch(/^http:..127.0.0.2:.*: status 503; so it is with 1 more$/);
+    answer = usual;
+    for (; reading < 8; reading += 1) await watch.read();
+    expect(logged.slice(2)).toMatchObject([{ level: 30 }]);
   });
 
   it("waits two seconds for a pod, whether it says nothing or never ends, and reads the others", async () => {
@@ -194,7 +240,7 @@ describe("the watch of V2's pods", () => {
     expect(took).toBeGreaterThan(1900);
     expect(took).toBeLessThan(4000);
     expect(watch.figures?.figures.memoryBytesPerPod).toBe(500);
-    expect(watch.problem).toMatch(/^http:\/\/127\.0\.0\.[23]:.*; so it is with 1 more$/);
+    expect(problem()).toMatch(/^http:\/\/127\.0\.0\.[23]:.*; so it is with 1 more$/);
   });
 
   it("reads many pods, 50 at the same time", async () => {
@@ -210,7 +256,7 @@ describe("the watch of V2's pods", () => {
     };
     for (let pod = 1; pod <= 250; pod += 1) write(`p${pod}`, { address: `127.0.1.${pod}` });
     await watch.read();
-    expect(watch.problem).toBeNull();
+    expect(problem()).toBeNull();
     expect(watch.figures?.figures).toEqual({ workers: 500 });
     expect(most).toBe(50);
   });
@@ -221,16 +267,16 @@ describe("the watch of V2's pods", () => {
     const before = watch.figures;
     api.intercept = () => ({ status: 403, message: "not allowed" });
     await watch.read();
-    expect(watch.problem).toMatch(/403 not allowed/);
+    expect(problem()).toMatch(/403 not allowed/);
     expect(watch.figures).toBe(before);
     api.intercept = () => "hang";
     const begun = performance.now();
     await watch.read();
     expect(performance.now() - begun).toBeLessThan(4000);
-    expect(watch.problem).toMatch(/time limit/);
+    expect(problem()).toMatch(/time limit/);
     api.intercept = () => undefined;
     await watch.read();
-    expect(watch.problem).toBeNull();
+    expect(problem()).toBeNull();
     expect(watch.figures?.at).toBeGreaterThan(before?.at ?? Infinity);
   });
 

@@ -28,8 +28,8 @@ interface RecordedRequest {
 type PodHandler = (request: RecordedRequest) => { status: number; body: string };
 
 /**
- * A small Kubernetes API server on loopback: objects in memory, merge patches, watches, the pod proxy,
- * SelfSubjectReview. It speaks the real protocol over real sockets, and can be told to fail.
+ * A small Kubernetes API server on loopback: objects in memory, lists in pages, merge patches, watches, the pod
+ * proxy, SelfSubjectReview. It speaks the real protocol over real sockets, and can be told to fail.
  */
 export interface TestApiServer {
   url: string;
@@ -142,7 +142,11 @@ export async function startApiServer(tls?: {
         const labels = (metadata["labels"] ?? {}) as Record<string, string>;
         return selector.every((pair) => labels[pair.split("=")[0] ?? ""] === pair.split("=")[1]);
       });
-    send(response, 200, { metadata: { resourceVersion: String(version) }, items });
+    const from = Number(request.query.get("continue") ?? 0);
+    const to = from + Number(request.query.get("limit") ?? items.length);
+    const next = to < items.length ? { continue: String(to) } : {};
+    const metadata = { resourceVersion: String(version), ...next };
+    send(response, 200, { metadata, items: items.slice(from, to) });
   };
 
   const answer = (request: RecordedRequest, user: string, response: ServerResponse) => {

@@ -26,6 +26,7 @@ function guardReport(pod: string, leads: boolean, at = Date.now()): GuardReport 
       candidates: [],
       candidatesAt: null,
       slowMilliseconds: 60,
+      settleMilliseconds: 900_000,
     },
     verdict: {
       kind: "hold",

@@ -60,6 +60,26 @@ describe("objects", () => {
     expect(metadata.resourceVersion).toMatch(/^\d+$/);
   });
 
+  it("lists page by page what is much", async () => {
+    const pods = "/api/v1/namespaces/ns/pods";
+    const names = ["a", "b", "c", "d", "e"];
+    for (const name of names) {
+      server.write(`${pods}/${name}`, { metadata: { name, labels: { app: "x" } } });
+    }
+    const pages = async (limit: number) => {
+      const found: string[][] = [];
+      const options = { labelSelector: "app=x", limit };
+      for await (const page of client.listPages(resources.pods, "ns", options)) {
+        found.push(page.map(({ metadata }) => metadata.name));
+      }
+      return found;
+    };
+    expect(await pages(2)).toEqual([["a", "b"], ["c", "d"], ["e"]]);
+    expect(await pages(5)).toEqual([names]);
+    server.intercept = ({ query }) => (query.get("continue") === "2" ? { status: 410 } : undefined);
+    await expect(pages(2)).rejects.toMatchObject({ failure: "expired" });
+  });
+
   it("reaches kinds outside the core group", async () => {
     const path = "/apis/apps/v1/namespaces/ns/deployments/router";
     server.write(path, { metadata: { name: "router" } });

@@ -17,6 +17,8 @@ export interface AttemptObservation {
   readonly configuredSlow: number | null;
   /** An engagement of the brake by a guard that is in force; undefined: none is. */
   readonly engagement: string | undefined;
+  /** The engagement of this attempt, released or not, as this guard has seen it; undefined: there was none. */
+  readonly engagedBefore: string | undefined;
   /** Whether the engagement of this attempt was released by name; undefined while the object cannot be read. */
   readonly released: boolean | undefined;
   /** Percentage that every router applies. */
@@ -25,7 +27,10 @@ export interface AttemptObservation {
   readonly v1: SideCounts;
   /** V1's sessions at 0 % that exceeded each candidate. */
   readonly candidateSessions: readonly number[];
-  /** How long candidates are compared before one is chosen, while the percentage stays 0; seconds. */
+  /**
+   * How long candidates are compared before one is chosen, while the percentage stays 0, and how long sessions settle after
+   * a change of the percentage; seconds.
+   */
   readonly measureSeconds: number;
 }
 
@@ -39,16 +44,26 @@ export function nextAttempt(
   attempt: Attempt | undefined,
   seen: AttemptObservation,
 ): Attempt | undefined {
-  const { at, build, configuredSlow, engagement, released } = seen;
+  const { at, build, configuredSlow, engagement, engagedBefore, released } = seen;
   if (build === undefined) return undefined;
   const begin = (why: string) => {
     const slowMilliseconds = configuredSlow ?? attempt?.slowMilliseconds ?? null;
-    return beginAttempt({ at, why, build, slowMilliseconds, before: attempt });
+    const settleMilliseconds = seen.measureSeconds * 1000;
+    return beginAttempt({
+      at,
+      why,
+      build,
+      slowMilliseconds,
+      settleMilliseconds,
+      before: attempt,
+    });
   };
   if (attempt === undefined) return begin("the first one");
   if (attempt.build !== build) return begin(`V2 changed: ${build}, before ${attempt.build}`);
-  if (attempt.engagement !== null && engagement === undefined && released === true) {
-    return begin(`${attempt.engagement} was released after a rollback`);
+  // It may have been made and released while nobody led, and so not be noted.
+  const spent = attempt.engagement ?? engagedBefore;
+  if (spent !== undefined && engagement === undefined && released === true) {
+    return begin(`${spent} was released after a rollback`);
   }
   if (attempt.engagement === null && engagement !== undefined) {
     return changeAttempt(attempt, { engagement }, at);

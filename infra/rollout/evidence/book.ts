@@ -5,13 +5,14 @@ import type { Side } from "../decision.ts";
 import { attemptSchema } from "./attempt.ts";
 import type { Attempt } from "./attempt.ts";
 import { durationKey } from "./durations.ts";
-import { changeNumber, changesSchema } from "./changes.ts";
+import { changeOf, changesSchema, numberAt } from "./changes.ts";
+import type { Change } from "./changes.ts";
 import type { EvidenceRecord, SideRecord } from "./record.ts";
 import { EventWriter, kindFlags, readEvents } from "./session-events.ts";
 import type { SessionEventKind } from "./session-events.ts";
 import { SessionTable } from "./session-table.ts";
 import { badSlis, isTimed } from "./slis.ts";
-import type { Sli } from "./slis.ts";
+import type { Sighting, Sli } from "./slis.ts";
 
 /** Sessions that a book knows, each at each percentage counted: about 21 MB. */
 const bookCapacity = 1_000_000;
@@ -39,6 +40,9 @@ export function emptyBookState(now: number): BookState {
   return { attempt: null, since: now, last: 0, complete: true, mispredicted: 0, changes: [] };
 }
 
+/** A request that is not the first of its session, or that is a session of its own. */
+const laterRequest: Sighting = { firstAfterChange: false, knownBefore: false, settling: false };
+
 type OpenSide = { -readonly [Name in keyof SideRecord]: SideRecord[Name] };
 
 /**
@@ -59,10 +63,12 @@ export class EvidenceBook {
   constructor(state: BookState, records: Iterable<EvidenceRecord> = [], capacity = bookCapacity) {
     this.state = state;
     this.table = new SessionTable(capacity);
-    for (const { sessions } of records) {
+    for (const { at, sessions } of records) {
       for (const { hash, percentage, kind } of readEvents(Buffer.from(sessions, "base64"))) {
         const entry = this.table.entry(hash, percentage);
-        if (entry !== -1) this.table.set(entry, kindFlags[kind]);
+        if (entry === -1) continue;
+        this.table.set(entry, kindFlags[kind]);
+        if (kind === "seen") this.table.mark(entry, numberAt(state.changes, percentage, at));
       }
     }
   }
@@ -99,17 +105,20 @@ export class EvidenceBook {
     if (line.override !== undefined || line.startTime < this.state.since) return;
     const anonymous = hashed !== "session";
     const hash = idHash(anonymous ? line.requestId : (line.sessionId ?? ""));
-    const change = changeNumber(this.state.changes, revision, percentage);
+    const change = changeOf(this.state.changes, revision, percentage, line.startTime);
     const bucket = bucketOfHash(hash);
     if (decided !== (bucket < percentage ? "v2" : "v1")) this.state.mispredicted += 1;
     const side = this.sideOf(percentage, decided, line.startTime);
     side.requests += 1;
     let entry = -1;
+    let sighting: Sighting = laterRequest;
     if (anonymous) side.anonymous += 1;
-    else entry = this.sessionOf(hash, percentage, decided);
-    const firstAfterChange = entry !== -1 && this.table.mark(entry, change);
+    else {
+      entry = this.entryOf(hash, percentage);
+      if (entry !== -1) sighting = this.see(entry, hash, decided, change, line.startTime);
+    }
     const { slowMilliseconds = null, candidates = [] } = this.state.attempt ?? {};
-    const context = { slowMilliseconds: slowMilliseconds ?? undefined, firstAfterChange };
+    const context = { slowMilliseconds: slowMilliseconds ?? undefined, ...sighting };
     const bad = badSlis(line, context);
     if (anonymous && bad.length > 0) entry = this.entryOf(hash, percentage);
     const first = (kind: SessionEventKind) => {
@@ -145,12 +154,25 @@ export class EvidenceBook {
     return { from: last, to: last, at: now, sides, sessions };
   }
 
-  private sessionOf(hash: bigint, percentage: number, side: Side): number {
-    const entry = this.entryOf(hash, percentage);
-    if (entry !== -1 && this.table.set(entry, kindFlags.seen)) {
-      this.events.add({ hash, percentage, side, kind: "seen" });
-    }
-    return entry;
+  /** Enters a request of a session, and says when it comes. */
+  private see(
+    entry: number,
+    hash: bigint,
+    side: Side,
+    { percentage, number, at }: Change,
+    startTime: number,
+  ): Sighting {
+    const isNew = this.table.set(entry, kindFlags.seen);
+    if (isNew) this.events.add({ hash, percentage, side, kind: "seen" });
+    if (!this.table.mark(entry, number)) return laterRequest;
+    const { attempt, since } = this.state;
+    // An attempt that begins while V2 serves knows no session, and V2 may be another one: all of its sessions are cold.
+    const from = percentage > 0 ? Math.max(at, since) : at;
+    return {
+      firstAfterChange: true,
+      knownBefore: !isNew || this.table.isElsewhere(hash, percentage),
+      settling: startTime < from + (attempt?.settleMilliseconds ?? 0),
+    };
   }
 
   private entryOf(hash: bigint, percentage: number): number {

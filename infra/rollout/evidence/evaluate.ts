@@ -104,7 +104,7 @@ export function evaluate(
   return { verdict, state };
 }
 
-/** Ends windows that are over, and takes samples that are due. */
+/** Ends windows that are over, begins anew with another percentage, and takes samples that are due. */
 function advance(
   known: EvaluationState | undefined,
   row: EvidenceRow,
@@ -121,6 +121,10 @@ function advance(
     };
   }
   const memory = sampleMemory(known.memory, row, thresholds);
+  if (row.stage.percentage !== known.memory.percentage) {
+    // The window has some of both percentages. At 100 % limits act alone: nothing may be left there of a comparison with V1.
+    return { ...known, counts, window: windowStart(row, counts), streaks: [], memory };
+  }
   if (row.at - known.window.at < thresholds.window.seconds * 1000) {
     return { ...known, counts, memory };
   }

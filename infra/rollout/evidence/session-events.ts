@@ -41,6 +41,26 @@ export const eventBytes = 10;
 
 const v2Bit = 0x80;
 
+/** An event in numbers. */
+interface EventNumbers {
+  /** Halves of the hash, unsigned 32-bit integers. */
+  readonly high: number;
+  readonly low: number;
+  readonly percentage: number;
+  /** Whether V2 is the decided side. */
+  readonly onV2: boolean;
+  /** Number of the kind. */
+  readonly kind: number;
+}
+
+/** Writes an event at a place where there is room for it. */
+export function writeEvent(buffer: Buffer, at: number, event: EventNumbers): void {
+  buffer[at] = event.percentage;
+  buffer[at + 1] = event.kind | (event.onV2 ? v2Bit : 0);
+  buffer.writeUInt32BE(event.high, at + 2);
+  buffer.writeUInt32BE(event.low, at + 6);
+}
+
 /** Collects events. */
 export class EventWriter {
   private buffer = Buffer.allocUnsafe(64 * eventBytes);
@@ -57,9 +77,10 @@ export class EventWriter {
       this.buffer.copy(larger, 0, 0, this.length);
       this.buffer = larger;
     }
-    this.buffer[this.length] = percentage;
-    this.buffer[this.length + 1] = kindFlags[kind] | (side === "v2" ? v2Bit : 0);
-    this.buffer.writeBigUInt64BE(hash, this.length + 2);
+    const high = Number(hash >> 32n);
+    const low = Number(hash & 0xffffffffn);
+    const event = { high, low, percentage, onV2: side === "v2", kind: kindFlags[kind] };
+    writeEvent(this.buffer, this.length, event);
     this.length += eventBytes;
   }
 

@@ -8,8 +8,8 @@ const spread = { high: 0x9e3779b1, low: 0x85ebca77, percentage: 0xc2b2ae3d };
 
 /**
  * Distinct sessions by percentage, with 16 bits and a 16-bit mark each: a hash table with open addressing in typed arrays,
- * 13 bytes and two slots of 4 bytes for an entry, so that a million sessions take some 21 MB. Entries stay in the order in
- * which they came and are never removed. At its capacity it takes no more.
+ * 13 bytes (11 where none is marked) and two slots of 4 bytes for an entry, so that a million sessions take some 21 MB.
+ * Entries stay in the order in which they came and are never removed. At its capacity it takes no more.
  */
 export class SessionTable {
   /** Entries that it may hold. */
@@ -20,9 +20,12 @@ export class SessionTable {
   private lows = new Uint32Array(firstRoom);
   private percentages = new Uint8Array(firstRoom);
   private flags = new Uint16Array(firstRoom);
-  private marks = new Uint16Array(firstRoom);
+  /** None before the first mark: only books set any. */
+  private marks: Uint16Array | undefined;
   /** Entry's number plus one; 0 = free. */
   private slots = new Int32Array(firstRoom * slotsPerEntry);
+  /** Percentages that entries have. */
+  private readonly held = new Set<number>();
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -43,13 +46,9 @@ export class SessionTable {
   entry(hash: bigint, percentage: number): number {
     const high = Number(hash >> 32n);
     const low = Number(hash & 0xffffffffn);
-    let slot = this.slotOf(high, low, percentage);
-    for (;;) {
-      const entry = (this.slots[slot] ?? 0) - 1;
-      if (entry === -1) break;
-      if (this.holds(entry, high, low, percentage)) return entry;
-      slot = (slot + 1) & (this.slots.length - 1);
-    }
+    let slot = this.placeOf(high, low, percentage);
+    const known = (this.slots[slot] ?? 0) - 1;
+    if (known !== -1) return known;
     if (this.length >= this.capacity) return -1;
     if (this.length === this.room) {
       this.grow();
@@ -61,7 +60,18 @@ export class SessionTable {
     this.lows[entry] = low;
     this.percentages[entry] = percentage;
     this.slots[slot] = entry + 1;
+    this.held.add(percentage);
     return entry;
+  }
+
+  /** Whether a hash has an entry at another percentage. */
+  isElsewhere(hash: bigint, percentage: number): boolean {
+    const high = Number(hash >> 32n);
+    const low = Number(hash & 0xffffffffn);
+    for (const other of this.held) {
+      if (other !== percentage && this.slots[this.placeOf(high, low, other)] !== 0) return true;
+    }
+    return false;
   }
 
   /**
@@ -83,24 +93,30 @@ export class SessionTable {
    * @returns whether it had another one before
    */
   mark(entry: number, mark: number): boolean {
+    this.marks ??= new Uint16Array(this.room);
     const before = this.marks[entry];
     this.marks[entry] = mark;
     return before !== mark;
   }
 
-  /** All entries, in the order in which they came. */
-  *entries(): Generator<{
-    readonly hash: bigint;
-    readonly percentage: number;
-    readonly flags: number;
-  }> {
-    for (let entry = 0; entry < this.length; entry += 1) {
-      yield {
-        hash: (BigInt(this.highs[entry] ?? 0) << 32n) | BigInt(this.lows[entry] ?? 0),
-        percentage: this.percentages[entry] ?? 0,
-        flags: this.flags[entry] ?? 0,
-      };
-    }
+  /** Upper half of an entry's hash, unsigned 32-bit integer. Entries are numbered in the order in which they came. */
+  highOf(entry: number): number {
+    return this.highs[entry] ?? 0;
+  }
+
+  /** Lower half of an entry's hash, unsigned 32-bit integer. */
+  lowOf(entry: number): number {
+    return this.lows[entry] ?? 0;
+  }
+
+  /** Percentage of an entry. */
+  percentageOf(entry: number): number {
+    return this.percentages[entry] ?? 0;
+  }
+
+  /** All flags of an entry: bit 0 is that of the flag 0. */
+  flagsOf(entry: number): number {
+    return this.flags[entry] ?? 0;
   }
 
   private holds(entry: number, high: number, low: number, percentage: number): boolean {
@@ -118,6 +134,16 @@ export class SessionTable {
     return mixed & (this.slots.length - 1);
   }
 
+  /** Slot of an entry, or the free one where it would be. */
+  private placeOf(high: number, low: number, percentage: number): number {
+    let slot = this.slotOf(high, low, percentage);
+    for (;;) {
+      const entry = (this.slots[slot] ?? 0) - 1;
+      if (entry === -1 || this.holds(entry, high, low, percentage)) return slot;
+      slot = (slot + 1) & (this.slots.length - 1);
+    }
+  }
+
   private freeSlot(high: number, low: number, percentage: number): number {
     let slot = this.slotOf(high, low, percentage);
     while (this.slots[slot] !== 0) slot = (slot + 1) & (this.slots.length - 1);
@@ -130,7 +156,7 @@ export class SessionTable {
     this.lows = resized(this.lows, new Uint32Array(this.room));
     this.percentages = resized(this.percentages, new Uint8Array(this.room));
     this.flags = resized(this.flags, new Uint16Array(this.room));
-    this.marks = resized(this.marks, new Uint16Array(this.room));
+    if (this.marks !== undefined) this.marks = resized(this.marks, new Uint16Array(this.room));
     this.slots = new Int32Array(this.room * slotsPerEntry);
     for (let entry = 0; entry < this.length; entry += 1) {
       const [high, low] = [this.highs[entry] ?? 0, this.lows[entry] ?? 0];

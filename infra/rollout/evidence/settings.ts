@@ -20,7 +20,7 @@ export const evidenceSettings = {
     maximum: 1.45,
   }),
   minimumAgeSeconds: wholeNumber(
-    "Least age of a stage's first V2 session before the stage may pass; at least 1.5 times V1's p99 in any case.",
+    "Least age of a stage's first V2 session before the stage may pass, at least 1.5 times V1's p99; as long after a change no session's first request is timed.",
     900,
     { rehearsal: 5, minimum: 0, maximum: 7 * day },
   ),

@@ -1,6 +1,6 @@
 import type { Budget } from "./budget.ts";
 import type { Action, Finding } from "./findings.ts";
-import { formatCount, formatEValue, formatRatio } from "./format.ts";
+import { formatCount, formatEValue, formatPercent, formatRatio } from "./format.ts";
 import { largestRatio } from "./request-ratio.ts";
 import type { SliEvidence, TestResult } from "./sli-evidence.ts";
 import { sliVerbs } from "./slis.ts";
@@ -18,7 +18,8 @@ export function relativeEvidence(evidence: SliEvidence, percentage: number): num
 /**
  * What one SLI's evidence asks for. A relative test rolls back when its e-value has reached its limit and V2's
  * requests are bad more than `tolerated` times as often; it holds from 20. An absolute test rolls back only together
- * with a relative e-value of 20 while V1 serves; at 100 % it acts alone, outside the bound.
+ * with a relative e-value of 20 while V1 serves. At 100 % it acts alone, outside the bound, but only where V2's share of bad
+ * requests is more than tolerated as well: that of sessions that ever turned bad grows as long as they last.
  */
 export function sliFindings(evidence: SliEvidence, budget: Budget, tolerated: number): Finding[] {
   const { sli, cumulative, stages, absolute, sessionRatio } = evidence;
@@ -44,18 +45,22 @@ export function sliFindings(evidence: SliEvidence, budget: Budget, tolerated: nu
   for (const stage of stages) {
     relative("evidence-stage", stage, budget.stage, ` at ${String(stage.percentage)} %`);
   }
-  for (const { percentage, logEValue, requestRatio } of absolute) {
+  for (const { percentage, logEValue, requestRatio, requests } of absolute) {
     if (logEValue < Math.log(budget.stage)) continue;
     const text = `V2's sessions ${verb} more often than tolerated at ${String(percentage)} %; e-value ${formatEValue(logEValue)} of ${formatCount(budget.stage)}`;
-    if (percentage === 100) {
-      const action = judged ? "rollback" : "hold";
+    if (requests !== null) {
+      const { share, tolerated: limit } = requests;
+      const burns = share > limit;
+      const told = `${text}, without a control; ${formatPercent(share)} of its requests are bad`;
       findings.push({
         code: "evidence-absolute",
         sli,
-        action,
+        action: !burns ? "none" : judged ? "rollback" : "hold",
         basis: "alone, outside the bound",
-        page: true,
-        text: `${text}, without a control`,
+        page: burns,
+        text: burns
+          ? `${told}, over ${formatPercent(limit)}`
+          : `${told}, within ${formatPercent(limit)}: sessions that last long turn bad in time`,
       });
     } else if (
       judged &&

@@ -24,22 +24,31 @@ export const sliVerbs: Readonly<Record<Sli, string>> = {
   notFound: "ask for what is not found",
 };
 
+/** When a line comes in the life of its session, as one router sees it. */
+export interface Sighting {
+  /** Whether it is the first that this router sees of its session since the percentage changed. */
+  readonly firstAfterChange: boolean;
+  /** Whether this router knew the session from before that change. */
+  readonly knownBefore: boolean;
+  /** Whether the request began so soon after the change that sessions come back which this router does not know. */
+  readonly settling: boolean;
+}
+
 /** What the classification of a line needs to know beyond the line. */
-export interface LineContext {
+export interface LineContext extends Sighting {
   /** A request that takes longer is slow, milliseconds; undefined: the threshold is not frozen yet. */
   readonly slowMilliseconds: number | undefined;
-  /** Whether the line is the first that this router sees of its session since the percentage changed. */
-  readonly firstAfterChange: boolean;
 }
 
 /**
- * Whether a line's duration is evidence, for `slow` and for percentiles alike: not that of a session's first request after
- * a change of the percentage. That of a session which the change has moved is slow in a healthy V2 too, because it is
- * cold there; the others are left out so that both sides are judged by the same part of their sessions' requests. (Left out
- * of one side alone, the lowering from 100 to 25 % made a healthy V2 look slow: it was seen.)
+ * Whether a line's duration is evidence, for `slow` and for percentiles alike: not that of the first request after a change
+ * of the percentage, where its session is or may be one of before. That of a session which the change has moved is slow in
+ * a healthy V2 too, because it is cold there; the others are left out so that both sides are judged by the same part of their
+ * sessions' requests. (Left out of one side alone, the lowering from 100 to 25 % made a healthy V2 look slow: it was
+ * seen.) A new session is as cold on either side, and timed: where sessions make few requests there is nothing else.
  */
-export function isTimed({ firstAfterChange }: Pick<LineContext, "firstAfterChange">): boolean {
-  return !firstAfterChange;
+export function isTimed({ firstAfterChange, knownBefore, settling }: Sighting): boolean {
+  return !firstAfterChange || !(knownBefore || settling);
 }
 
 /**

@@ -100,13 +100,13 @@ export const thresholdSettings = {
   /** How growth of memory is measured. */
   memory: {
     windowSeconds: wholeNumber(
-      "Span of samples over which the growth of V2's memory is measured.",
+      "Span of samples over which the growth of V2's memory is measured; it is judged from 60 % of it on.",
       3600,
       { rehearsal: 40, minimum: 10, maximum: 7 * day },
     ),
     warmUpSeconds: wholeNumber(
       "Time after a change of the percentage or of V2 in which growth of its memory is not judged.",
-      900,
+      600,
       { rehearsal: 10, minimum: 0, maximum: day },
     ),
     floorMebibytes: realNumber(

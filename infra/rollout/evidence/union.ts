@@ -1,4 +1,3 @@
-import { bucketOfHash } from "../bucket.ts";
 import type { Side } from "../decision.ts";
 import { noCounts } from "./counts.ts";
 import type { Counts, SideCounts } from "./counts.ts";
@@ -9,15 +8,10 @@ import type { SessionEvent, SessionEventKind } from "./session-events.ts";
 import { SessionTable } from "./session-table.ts";
 import { slis } from "./slis.ts";
 import type { Sli } from "./slis.ts";
+import { firstInAttemptFlag, tableEvents, wholeAttempt } from "./table-events.ts";
 
-/** Sessions that the union of all routers knows, each at each percentage counted: about 42 MB. */
+/** Sessions that the union of all routers knows, each at each percentage counted: about 39 MB. */
 const unionCapacity = 2_000_000;
-
-/** Stands for the attempt as a whole in the table, where the others have a percentage. */
-const wholeAttempt = 255;
-
-/** Flag of an entry: its session was bad in this way for the first time in the attempt; added to the SLI's number. */
-const firstInAttemptFlag = 10;
 
 /** Later than any other. */
 const unknownTime = Number.MAX_SAFE_INTEGER;
@@ -35,8 +29,8 @@ type Totals = Map<string, SideRecord>;
 export interface UnionSnapshot {
   readonly complete: boolean;
   readonly totals: readonly { readonly router: string; readonly sides: readonly SideRecord[] }[];
-  /** Session events. */
-  readonly sessions: Buffer;
+  /** Session events in parts; each has to be used before the next one is asked for. */
+  readonly sessions: Iterable<Buffer>;
 }
 
 /** Name of the source for what was counted before this union was made. */
@@ -63,6 +57,8 @@ export class EvidenceUnion {
 
   /** Adds what a router has told, in the order of its records. */
   add(router: string, record: EvidenceRecord): void {
+    // First, because it may turn out to be unreadable: nothing of it is counted then.
+    this.addSessions(record);
     const totals = this.totalsOf(router);
     for (const side of record.sides) {
       const key = keyOf(side.percentage, side.side);
@@ -70,7 +66,15 @@ export class EvidenceUnion {
       totals.set(key, before === undefined ? side : addSides(before, side));
       this.changed.add(key);
     }
-    this.unite(Buffer.from(record.sessions, "base64"));
+  }
+
+  /**
+   * Adds the sessions of a record, and none of its counts.
+   *
+   * @throws RangeError where they cannot be read
+   */
+  addSessions({ sessions }: EvidenceRecord): void {
+    this.unite(Buffer.from(sessions, "base64"));
   }
 
   /** Forgets a router's counts, because it tells all of them anew; its sessions are known already. */
@@ -85,14 +89,16 @@ export class EvidenceUnion {
    * @param sessions session events, base64, in the order in which they were taken
    */
   restore(counts: Counts, sessions: Iterable<string>): void {
-    for (const events of sessions) this.unite(Buffer.from(events, "base64"));
+    this.uniteKnown(sessions);
     const totals = this.totalsOf(earlier);
     for (const [percentage, sides] of Object.entries(counts)) {
       for (const side of ["v1", "v2"] as const) {
         const { requests, bad, durations } = sides[side];
         if (requests === 0) continue;
         const key = keyOf(Number(percentage), side);
-        const sessionsWithId = this.distinctOf(key).sessions;
+        const { sessions: sessionsWithId, bad: badSessions } = this.distinctOf(key);
+        // Bad sessions are all known by hash: fewer of them than were counted means that rows are lost.
+        this.complete &&= slis.every((sli) => badSessions[sli].sessions >= bad[sli].sessions);
         totals.set(key, {
           percentage: Number(percentage),
           side,
@@ -105,7 +111,6 @@ export class EvidenceUnion {
         this.changed.add(key);
       }
     }
-    this.fresh.take();
   }
 
   /** Cumulative counts; the same object as before for a percentage at which nothing changed. */
@@ -139,13 +144,20 @@ export class EvidenceUnion {
     return this.fresh.take().toString("base64");
   }
 
-  /** Everything that it knows, so that {@link load} makes it again. */
+  /** All session events of the attempt, base64. */
+  allEvents(): string {
+    let events = "";
+    for (const part of tableEvents(this.table)) events += part.toString("base64");
+    return events;
+  }
+
+  /** Everything that it knows, so that {@link load} makes it again; to be used before it changes. */
   save(): UnionSnapshot {
     const totals = [...this.totals].map(([router, sides]) => ({
       router,
       sides: [...sides.values()],
     }));
-    return { complete: this.complete, totals, sessions: this.allEvents() };
+    return { complete: this.complete, totals, sessions: tableEvents(this.table) };
   }
 
   /** Makes the union again that was saved; for one that knows nothing yet. */
@@ -158,27 +170,17 @@ export class EvidenceUnion {
         this.changed.add(key);
       }
     }
-    this.unite(sessions);
-    this.fresh.take();
+    this.uniteKnown(sessions);
     this.complete &&= complete;
   }
 
-  /** Events that make the table again. Those that were first in the attempt come first. */
-  private allEvents(): Buffer {
-    const writer = new EventWriter();
-    for (const firsts of [true, false]) {
-      for (const { hash, percentage, flags } of this.table.entries()) {
-        if (percentage === wholeAttempt) continue;
-        const side = bucketOfHash(hash) < percentage ? "v2" : "v1";
-        for (const [kind, flag] of Object.entries(kindFlags) as [SessionEventKind, number][]) {
-          if ((flags & (1 << flag)) === 0) continue;
-          const index = slis.indexOf(kind as Sli);
-          const first = index !== -1 && (flags & (1 << (firstInAttemptFlag + index))) !== 0;
-          if (first === firsts) writer.add({ hash, percentage, side, kind });
-        }
-      }
+  /** Unites what is no news to the journal. */
+  private uniteKnown(parts: Iterable<Buffer | string>): void {
+    for (const part of parts) {
+      this.unite(typeof part === "string" ? Buffer.from(part, "base64") : part);
+      // Each time, or all of them would be kept.
+      this.fresh.take();
     }
-    return writer.take();
   }
 
   private unite(sessions: Buffer): void {
@@ -203,7 +205,7 @@ export class EvidenceUnion {
       const whole = this.entryOf(hash, wholeAttempt);
       if (whole === -1 || !this.table.set(whole, kindFlags[kind])) return;
       bad.firstInAttempt += 1;
-      this.table.set(entry, firstInAttemptFlag + slis.indexOf(kind));
+      this.table.set(entry, firstInAttemptFlag(kind));
     }
   }
 

@@ -77,11 +77,12 @@ export class AttemptKeeper {
     try {
       const restored = await journal.restore(name);
       if (this.restoring !== name || this.attempt === undefined) return;
-      this.restoring = undefined;
       if (restored === undefined) {
-        log.warn({ attempt: name }, "the journal holds nothing of this attempt");
+        // Whoever knows more may still have it on disk.
+        log.warn({ attempt: name }, "the journal holds nothing of this attempt yet");
         return;
       }
+      this.restoring = undefined;
       const { row, cursors, sessions } = restored;
       const { counts, complete, stage } = row;
       collector.begin(this.attempt, { counts, complete, cursors, sessions });

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { engagePatch, guardSource, newEngagementId } from "../../../infra/rollout/brake.ts";
+import type { Engagement } from "../../../infra/rollout/brake.ts";
 import type { AgentReport } from "../../../infra/rollout/agent-report.ts";
 import { objectNames } from "../../../infra/rollout/names.ts";
 import type { KubernetesClient } from "../../lib/kubernetes.ts";
@@ -40,6 +41,8 @@ interface BrakingOptions {
   readonly client: () => KubernetesClient | undefined;
   readonly namespace: string;
   readonly agents: RouterAgents;
+  /** Whether the ConfigMap has an engagement or its release, as far as is known. */
+  readonly written: (id: string) => boolean;
   /** Name of this pod. */
   readonly pod: string;
   readonly log: Logger;
@@ -54,7 +57,9 @@ export class BrakeHand {
   private readonly options: BrakingOptions;
   private readonly stopping = new AbortController();
   private current: Braking | undefined;
-  private running: Promise<void> = Promise.resolve();
+  private readonly running = new Set<Promise<unknown>>();
+  /** Id of the engagement of another guard that is being written. */
+  private carried: string | undefined;
 
   constructor(options: BrakingOptions) {
     this.options = options;
@@ -72,13 +77,28 @@ export class BrakeHand {
     const why = reasons.join("; ").slice(0, longestReason) || "the evidence asks for a rollback";
     this.current = { id, why, attempt, decidedAt: now, objectAt: null };
     this.options.log.warn({ id, attempt, why }, "pulling the brake");
-    this.running = this.pull(id);
+    this.keep(this.pull(id));
+  }
+
+  /**
+   * Writes an engagement that agents hold and the ConfigMap does not: the guard that decided on it may be gone, and a router
+   * that starts later follows the ConfigMap.
+   */
+  carry(engagement: Engagement): void {
+    if (this.carried !== undefined || this.stopping.signal.aborted) return;
+    this.carried = engagement.id;
+    this.keep(this.write(engagement).finally(() => (this.carried = undefined)));
   }
 
   /** Ends what still waits for an answer; what is engaged stays so. */
   async stop(): Promise<void> {
     this.stopping.abort();
-    await this.running;
+    await Promise.all(this.running);
+  }
+
+  private keep(work: Promise<unknown>): void {
+    const kept = work.finally(() => this.running.delete(kept));
+    this.running.add(kept);
   }
 
   private async pull(id: string): Promise<void> {
@@ -93,25 +113,32 @@ export class BrakeHand {
       await delay(pause, undefined, { signal }).catch(() => undefined);
       const confirmed = await this.askUnconfirmed(id);
       // Typed anew: it changes while others are waited for.
-      const engaged = (object as string) === "engaged";
+      const engaged = (object as string) === "engaged" || this.options.written(id);
       if (engaged && (confirmed || performance.now() - begun > insistence)) return;
     }
   }
 
   private async writeObject(id: string): Promise<boolean> {
-    const { client, namespace, log } = this.options;
     const { current } = this;
     if (current === undefined) return false;
+    const when = new Date(current.decidedAt).toISOString();
+    const { why } = current;
+    const written = await this.write({ id, who: this.who, when, why, source: guardSource });
+    if (written && this.current?.id === id)
+      this.current = { ...this.current, objectAt: Date.now() };
+    return written;
+  }
+
+  private async write({ id, ...record }: Engagement): Promise<boolean> {
+    const { client, namespace, log } = this.options;
     try {
       const connected = client();
       if (connected === undefined) throw new Error("there are no credentials");
-      const when = new Date(current.decidedAt).toISOString();
-      const patch = engagePatch(id, { who: this.who, when, why: current.why, source: guardSource });
+      const patch = engagePatch(id, record);
       await connected.mergePatch(resources.configMaps, namespace, objectNames.brake, patch, {
         timeoutMilliseconds: objectPatience,
         signal: this.stopping.signal,
       });
-      if (this.current?.id === id) this.current = { ...this.current, objectAt: Date.now() };
       log.warn({ id }, "the ConfigMap brake is engaged");
       return true;
     } catch (error) {

@@ -42,6 +42,7 @@ export class ClusterObjects {
   private lease: Leadership | undefined;
   private declared: DeclaredRollout | undefined;
   private brake: Readonly<Record<string, string>> | undefined;
+  /** Why the API server cannot be used; empty while it can. */
   private problem = "";
 
   constructor(options: ClusterObjects["options"]) {
@@ -64,11 +65,6 @@ export class ClusterObjects {
   /** Content of the ConfigMap `brake` when it was read last; undefined where it does not exist or was not read. */
   get brakeData(): Readonly<Record<string, string>> | undefined {
     return this.brake;
-  }
-
-  /** Why the API server cannot be used; empty while it can. */
-  get trouble(): string {
-    return this.problem;
   }
 
   /** Looks again and again until `stop`. */

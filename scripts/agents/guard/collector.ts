@@ -1,3 +1,4 @@
+import type { Logger } from "pino";
 import type { AgentReport } from "../../../infra/rollout/agent-report.ts";
 import type { Attempt } from "../../../infra/rollout/evidence/attempt.ts";
 import { newerAttempt } from "../../../infra/rollout/evidence/attempt.ts";
@@ -36,6 +37,7 @@ export interface JournaledEvidence {
 /** Asks every router-agent, and unites what they know about the attempt in force. */
 export class Collector {
   private readonly agents: RouterAgents;
+  private readonly log: Logger;
   /** Name of the attempt that is collected. */
   private attempt: string | undefined;
   private evidence = new EvidenceUnion();
@@ -49,8 +51,9 @@ export class Collector {
   private readonly pods = new Map<string, string>();
   private routers = new Map<string, Router>();
 
-  constructor(agents: RouterAgents) {
+  constructor(agents: RouterAgents, log: Logger) {
     this.agents = agents;
+    this.log = log;
   }
 
   /** What all routers know together. */
@@ -121,7 +124,13 @@ export class Collector {
     for (const [index, answer] of answers.entries()) {
       if (answer.status === "rejected") continue;
       const url = urls[index] ?? "";
-      for (const part of answer.value) this.take(url, part);
+      try {
+        for (const part of answer.value) this.take(url, part);
+      } catch (error) {
+        // An agent of another version, say: it counts as one that does not answer.
+        this.log.error({ url, error: String(error) }, "a router's evidence cannot be used");
+        continue;
+      }
       newest = newerAttempt(newest, answer.value.at(-1)?.attempt ?? undefined);
     }
     const present = new Set(urls.map((url) => this.pods.get(url)));
@@ -147,28 +156,35 @@ export class Collector {
     const { report, attempt, records, restart, last, lostLines, mispredicted, complete } = answer;
     const { pod } = report;
     this.pods.set(url, pod);
+    if (attempt?.name === this.attempt) {
+      if (last < (this.cursors.get(this.sourceOf(pod)) ?? 0)) {
+        // It began anew: what it told before stays, under another name.
+        this.sources.set(pod, `${this.sourceOf(pod)}'`);
+      }
+      this.add(this.sourceOf(pod), records, restart);
+      // What it does not know stays unknown when its pod is gone.
+      this.evidence.complete &&= complete;
+    }
     const state = { router: pod, at: Date.now(), lostLines, mispredicted, complete };
     this.routers.set(pod, { url, report, state });
-    if (attempt?.name !== this.attempt) return;
-    if (last < (this.cursors.get(this.sourceOf(pod)) ?? 0)) {
-      // It began anew: what it told before stays, under another name.
-      this.sources.set(pod, `${this.sourceOf(pod)}'`);
-    }
-    this.add(this.sourceOf(pod), records, restart);
   }
 
   private add(source: string, records: readonly EvidenceRecord[], restart: boolean): void {
     let cursor = this.cursors.get(source) ?? 0;
-    const united = records.some(({ from, to }) => from <= cursor && cursor < to);
-    if ((restart || united) && cursor > 0) {
-      if (this.mixed.has(source)) this.evidence.complete = false;
-      else {
+    const united = records.find(({ from, to }) => from <= cursor && cursor < to);
+    if ((restart || united !== undefined) && cursor > 0) {
+      if (!this.mixed.has(source)) {
         this.evidence.restart(source);
         cursor = 0;
+      } else if (united !== undefined) {
+        // Which of its requests are counted already cannot be told; whose sessions they were can.
+        this.evidence.complete = false;
+        this.evidence.addSessions(united);
+        cursor = united.to;
       }
     }
     for (const record of records) {
-      if (record.to <= cursor || record.from <= cursor) continue;
+      if (record.from <= cursor) continue;
       // The address may belong to another pod by now, which was asked for the records after those of the old one.
       if (record.from > cursor + 1) break;
       this.evidence.add(source, record);

@@ -2,9 +2,9 @@ import type { Server } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { isReleased } from "../../../infra/rollout/brake.ts";
+import type { AgentReport } from "../../../infra/rollout/agent-report.ts";
 import type { Attempt } from "../../../infra/rollout/evidence/attempt.ts";
 import { newerAttempt } from "../../../infra/rollout/evidence/attempt.ts";
-import { budget } from "../../../infra/rollout/evidence/budget.ts";
 import { countsAt } from "../../../infra/rollout/evidence/counts.ts";
 import type { EvaluationSettings, Verdict } from "../../../infra/rollout/evidence/evaluate.ts";
 import type { EvidenceRow } from "../../../infra/rollout/evidence/row.ts";
@@ -21,12 +21,14 @@ import { eventChannel } from "./events.ts";
 import { serveGuard } from "./http-interface.ts";
 import { Journal } from "./journal/journal.ts";
 import { Judge } from "./judge.ts";
+import type { Leadership } from "./leadership.ts";
 import { guardMetrics } from "./metrics.ts";
 import { Notices } from "./notices.ts";
 import type { GuardOptions } from "./options.ts";
 import { PoolWatch } from "./pool-watch.ts";
 import { Rates } from "./rates.ts";
 import { Recorder } from "./recorder.ts";
+import { brakingOf, reportOf } from "./reporting.ts";
 import { RouterAgents } from "./router-agents.ts";
 import { SnapshotFile } from "./snapshot.ts";
 import type { Stage } from "./stage-watch.ts";
@@ -61,6 +63,7 @@ export class Guard {
   private readonly hand: BrakeHand;
   private readonly notices: Notices;
   private readonly build: BuildName;
+  private readonly metrics = guardMetrics(() => this.last);
   private readonly stopping = new AbortController();
   private server: Server | undefined;
   private running: Promise<unknown> = Promise.resolve();
@@ -82,8 +85,9 @@ export class Guard {
       namespace,
       v2: settings.v2,
       figuresMilliseconds: settings.evaluation.intervals.figures,
+      log,
     });
-    this.collector = new Collector(this.agents);
+    this.collector = new Collector(this.agents, log);
     const { journalSeconds, alertRepeatSeconds, missingDataAlertSeconds } = settings.guard;
     this.judge = new Judge(this.evaluation, journalSeconds * 1000);
     this.snapshots = new SnapshotFile(directory);
@@ -91,7 +95,8 @@ export class Guard {
     const { judge, collector, brakes, stages, snapshots, journal } = this;
     this.attempts = new AttemptKeeper({ collector, judge, stages, journal, snapshots, log });
     this.recorder = new Recorder({ pod, judge, collector, brakes, journal });
-    this.hand = new BrakeHand({ client, namespace, agents: this.agents, pod, log });
+    const written = (id: string) => this.brakes.written(id);
+    this.hand = new BrakeHand({ client, namespace, agents: this.agents, written, pod, log });
     const times = {
       repeatSeconds: alertRepeatSeconds,
       missingDataSeconds: missingDataAlertSeconds,
@@ -107,13 +112,12 @@ export class Guard {
    */
   async start(): Promise<void> {
     const { settings, token } = this.options;
-    const metrics = guardMetrics(() => this.last);
     this.server = await serveGuard({
       address: settings.bindAddress,
       port: settings.port,
       token,
       report: () => this.last,
-      metrics: () => metrics.metrics(),
+      metrics: () => this.metrics.text(),
     });
     this.running = Promise.all([this.objects.run(), this.pools.run(), this.loop()]);
   }
@@ -150,7 +154,9 @@ export class Guard {
 
   private async tick(): Promise<void> {
     const { leadership } = this.objects;
+    const asked = performance.now();
     const heard = await this.collector.collect(this.attempts.current);
+    const collected = performance.now();
     this.attempts.follow(newerAttempt(heard, leadership?.attempt));
     const leads = leadership?.leads ?? false;
     this.recorder.follow(leads);
@@ -158,23 +164,44 @@ export class Guard {
     const { reports, union } = this.collector;
     const stage = this.stages.observe(reports, this.objects.rollout, union, at);
     this.lastStage = stage;
-    const name = this.attempts.current?.name ?? "";
-    const brake = this.brakes.observe(reports, this.objects.brakeData, name, at);
-    if (leads && leadership !== undefined) {
-      await this.attempts.decide(leadership, this.observation(at, stage.percentage));
-    }
     const attempt = this.attempts.current;
-    if (attempt === undefined || !this.collector.holds(attempt)) return;
-    const row = this.row(at, attempt, stage);
-    const { verdict, due } = this.judge.judge(row);
-    this.pullBrake(verdict, attempt, stage);
-    const rates = this.rates.take(row);
-    const { rollout } = this.objects;
-    this.recorder.record({ row, due, rates, attempt, rollout, brake });
-    if (leads) this.tell(verdict, brake);
-    this.last = this.report(row, verdict, attempt, rates, leads);
-    if (at >= this.snapshotDue) this.saveSnapshot();
-    void this.attempts.restore();
+    this.brakes.observe(reports, this.objects.brakeData, attempt?.name ?? "", at);
+    if (this.brakes.uncarried !== undefined) this.hand.carry(this.brakes.uncarried);
+    if (attempt !== undefined && this.collector.holds(attempt)) {
+      const row = this.row(at, attempt, stage);
+      const { verdict, due } = this.judge.judge(row);
+      this.pullBrake(verdict, attempt, reports);
+      this.metrics.evaluated(collected - asked, performance.now() - asked);
+      const rates = this.rates.take(row);
+      if (leads) this.tell(verdict);
+      this.recorder.record({ row, due, rates, attempt, rollout: this.objects.rollout });
+      const { evaluation, journal, brakes } = this;
+      const { pod } = this.options;
+      const braking = brakingOf(brakes, this.hand.braking, attempt.name);
+      this.last = reportOf({
+        pod,
+        row,
+        verdict,
+        attempt,
+        rates,
+        leads,
+        evaluation,
+        journal,
+        braking,
+      });
+      if (at >= this.snapshotDue) this.saveSnapshot();
+      void this.attempts.restore();
+    }
+    if (leads && leadership !== undefined) await this.decide(leadership, at, stage.percentage);
+  }
+
+  /** Last of all, because it waits for the API server, and the brake must not. */
+  private async decide(leadership: Leadership, at: number, percentage: number): Promise<void> {
+    try {
+      await this.attempts.decide(leadership, this.observation(at, percentage));
+    } catch (error) {
+      this.log.warn({ error: String(error) }, "the attempt cannot be named; it is tried again");
+    }
   }
 
   private row(at: number, attempt: Attempt, stage: Stage): EvidenceRow {
@@ -194,7 +221,9 @@ export class Guard {
 
   private observation(at: number, percentage: number) {
     const { union } = this.collector;
-    const engagement = this.attempts.current?.engagement;
+    const { current } = this.attempts;
+    const engagedBefore = this.brakes.engagedIn(current?.name);
+    const engagement = current?.engagement ?? engagedBefore;
     const { brakeData } = this.objects;
     const { slowMilliseconds, minimumAgeSeconds } = this.evaluation.evidence;
     return {
@@ -202,6 +231,7 @@ export class Guard {
       build: this.build.current,
       configuredSlow: slowMilliseconds ?? null,
       engagement: this.brakes.byGuard?.id,
+      engagedBefore,
       released:
         engagement == null || brakeData === undefined
           ? undefined
@@ -214,59 +244,24 @@ export class Guard {
   }
 
   /** Once an attempt: what a person releases after that begins another one. */
-  private pullBrake(verdict: Verdict, attempt: Attempt, stage: Stage): void {
-    if (verdict.kind !== "rollback" || stage.percentage === 0 || stage.name === retiredStage)
-      return;
+  private pullBrake(verdict: Verdict, attempt: Attempt, reports: readonly AgentReport[]): void {
+    if (verdict.kind !== "rollback" || this.lastStage?.name === retiredStage) return;
+    // Where routers disagree, one of them may still send sessions to V2.
+    if (reports.every(({ appliedPercentage }) => appliedPercentage === 0)) return;
     if (attempt.engagement !== null || this.brakes.byGuard !== undefined) return;
+    if (this.brakes.engagedIn(attempt.name) !== undefined) return;
     this.hand.engage(attempt.name, verdict.reasons, Date.now());
   }
 
-  private tell(verdict: Verdict, brake: readonly { readonly kind: string }[]): void {
+  private tell(verdict: Verdict): void {
     this.notices.consider(verdict);
-    for (const entry of brake) {
+    for (const entry of this.brakes.news) {
       if (entry.kind !== "rollback") continue;
-      const why = this.brakes.rollback?.why ?? "";
+      if (this.brakes.toldBefore(entry, this.recorder.leadsSince)) continue;
+      const why = entry.reasons.join("; ");
       const message = `V2 is off traffic and works on nothing: ${why}`;
       this.notices.tell({ reason: "RolledBack", type: "Warning", message, at: verdict.at });
     }
-  }
-
-  private report(
-    row: EvidenceRow,
-    verdict: Verdict,
-    attempt: Attempt,
-    rates: GuardReport["rates"],
-    leads: boolean,
-  ): GuardReport {
-    const { falseRollbackPercent, notFound } = this.evaluation.evidence;
-    const limits = budget(falseRollbackPercent, notFound, this.evaluation.controlledStages);
-    const { enabled, waiting, writtenAt, problem } = this.journal;
-    const { name, percentage, since } = row.stage;
-    return {
-      pod: this.options.pod,
-      at: row.at,
-      leads,
-      attempt,
-      verdict,
-      stage: { name, percentage, since },
-      limits: { cumulative: limits.cumulative, stage: limits.stage },
-      rates,
-      pool: row.pool,
-      routers: { expected: row.routersExpected, reporting: row.routers.length },
-      braking: this.braking(),
-      journal: { enabled, waiting, writtenAt, problem },
-    };
-  }
-
-  private braking(): GuardReport["braking"] {
-    const { braking: own } = this.hand;
-    const seen = this.brakes.byGuard === undefined ? undefined : this.brakes.rollback;
-    if (seen !== undefined) {
-      return { ...seen, objectAt: own?.id === seen.id ? own.objectAt : null };
-    }
-    if (own === undefined || own.attempt !== this.attempts.current?.name) return null;
-    const { id, why, decidedAt, objectAt } = own;
-    return { id, why, decidedAt, objectAt, zeroAt: null, drainedAt: null };
   }
 
   private saveSnapshot(): void {

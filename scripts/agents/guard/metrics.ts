@@ -1,4 +1,4 @@
-import { Gauge, Registry, collectDefaultMetrics } from "prom-client";
+import { Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { GuardReport } from "../../../infra/rollout/guard-report.ts";
 import { sides } from "../../../infra/rollout/decision.ts";
 
@@ -101,12 +101,28 @@ function seconds(milliseconds: number | null): number | null {
   return milliseconds === null ? null : milliseconds / 1000;
 }
 
+/** Upper bounds of the histograms, seconds. */
+const buckets = [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2.5, 5];
+
+/** The guard's metrics. */
+export interface GuardMetrics {
+  /** All of them, as Prometheus text. */
+  text(): Promise<string>;
+  /**
+   * Enters an evaluation that came to a verdict.
+   *
+   * @param collecting the part in which the router-agents' answers are awaited and united, milliseconds
+   * @param whole from asking the router-agents to the verdict, and to the brake where it is pulled, milliseconds
+   */
+  evaluated(collecting: number, whole: number): void;
+}
+
 /**
- * The report as Prometheus metrics, with Node's own beside them.
+ * The report as Prometheus metrics, with the times of the evaluations and Node's own metrics beside them.
  *
  * @param report gives the report of the moment; undefined before the first evaluation
  */
-export function guardMetrics(report: () => GuardReport | undefined): Registry {
+export function guardMetrics(report: () => GuardReport | undefined): GuardMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const { name, help, labelNames, values } of gauges) {
@@ -123,5 +139,21 @@ export function guardMetrics(report: () => GuardReport | undefined): Registry {
       },
     });
   }
-  return registry;
+  const histogram = (name: string, help: string) =>
+    new Histogram({ name, help, buckets, registers: [registry] });
+  const evaluation = histogram(
+    "guard_evaluation_seconds",
+    "Time of an evaluation, from asking the router-agents to the verdict.",
+  );
+  const collection = histogram(
+    "guard_collection_seconds",
+    "Part of an evaluation's time in which the router-agents' answers are awaited and united.",
+  );
+  return {
+    text: () => registry.metrics(),
+    evaluated(collecting, whole) {
+      collection.observe(collecting / 1000);
+      evaluation.observe(whole / 1000);
+    },
+  };
 }

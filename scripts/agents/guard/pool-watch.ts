@@ -1,6 +1,7 @@
 import * as http from "node:http";
 import { isIP } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
 import type { PoolFigures } from "../../../infra/rollout/evidence/row.ts";
 import type { GuardPodSettings } from "../../../infra/rollout/guard-settings.ts";
 import { poolName, workloadSelector } from "../../../infra/rollout/names.ts";
@@ -16,6 +17,9 @@ const patience = 2_000;
 
 /** Longest metrics of a pod, bytes. */
 const metricsLimit = 2 * 1024 * 1024;
+
+/** Pods that are listed at once: each is some ten KiB of JSON, all those of a large pool took 40 MiB (measured). */
+const listedAtOnce = 100;
 
 /** Pods that are read at the same time. */
 const atOnce = 50;
@@ -49,14 +53,16 @@ export class PoolWatch {
     readonly v2: GuardPodSettings["v2"];
     /** Between two readings. */
     readonly figuresMilliseconds: number;
+    readonly log: Logger;
   };
   private readonly account: FigureAccount;
   private readonly stopping = new AbortController();
   // A pod commonly closes an idle connection after five seconds, which is when the next request would come.
   private readonly connections = new http.Agent({ keepAlive: false });
-  private builds: string | undefined;
+  private builds: readonly string[] = [];
   private wasListed = false;
-  private lastProblem: string | null = null;
+  /** What kept the last reading from being complete; empty where nothing did. */
+  private problem = "";
 
   constructor(options: PoolWatch["options"]) {
     this.options = options;
@@ -73,14 +79,12 @@ export class PoolWatch {
     return this.wasListed;
   }
 
-  /** Builds of the pods that serve, joined; those known last while none does, undefined before any did. */
+  /**
+   * Builds of the pods that serve or have served, joined, as long as such a pod is there: one that falls out of service
+   * and comes back is no change. Those known last while there is none, undefined before any served.
+   */
   get build(): string | undefined {
-    return this.builds;
-  }
-
-  /** What kept the last reading from being complete; null where nothing did. */
-  get problem(): string | null {
-    return this.lastProblem;
+    return this.builds.length === 0 ? undefined : this.builds.join("+");
   }
 
   /** Reads until `stop`. */
@@ -100,7 +104,7 @@ export class PoolWatch {
     this.connections.destroy();
   }
 
-  /** Reads once; what goes wrong is the `problem`. */
+  /** Reads once; what goes wrong is logged, once as long as it stays the same. */
   async read(): Promise<void> {
     const problems: string[] = [];
     try {
@@ -108,9 +112,18 @@ export class PoolWatch {
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error));
     }
-    const [first = null, ...others] = problems;
+    // In order, because pods answer in any: else the same problem would look like another one.
+    const [first = "", ...others] = problems.sort();
     const more = others.length === 0 ? "" : `; so it is with ${others.length} more`;
-    this.lastProblem = first === null ? null : first + more;
+    this.follow(first + more);
+  }
+
+  private follow(problem: string): void {
+    if (problem === this.problem || this.stopping.signal.aborted) return;
+    this.problem = problem;
+    const { log } = this.options;
+    if (problem === "") log.info("V2's pods and their metrics are read again");
+    else log.warn({ problem }, "V2's pods or their metrics cannot all be read");
   }
 
   private async list(): Promise<ListedPod[]> {
@@ -121,27 +134,17 @@ export class PoolWatch {
       .join(",");
     const { namespace } = this.options;
     const { signal } = this.stopping;
-    const limits = { labelSelector, signal, timeoutMilliseconds: patience };
-    const { items } = await client.list<Pod>(resources.pods, namespace, limits);
-    return items.map(({ metadata, status = {} }) => ({
-      uid: metadata.uid ?? metadata.name,
-      build: metadata.labels?.[templateLabel],
-      ready: status.conditions?.some(isReady) ?? false,
-      deleted: metadata.deletionTimestamp !== undefined,
-      ended: status.phase === "Failed" || status.phase === "Succeeded",
-      restarts: (status.containerStatuses ?? []).reduce(
-        (sum, { restartCount = 0 }) => sum + restartCount,
-        0,
-      ),
-      address: status.podIP,
-    }));
+    const limits = { labelSelector, signal, timeoutMilliseconds: patience, limit: listedAtOnce };
+    const listed: ListedPod[] = [];
+    for await (const page of client.listPages<Pod>(resources.pods, namespace, limits)) {
+      listed.push(...page.map(listedPod));
+    }
+    return listed;
   }
 
   private async readAll(pods: readonly ListedPod[], problems: string[]): Promise<void> {
     this.wasListed = true;
-    const serving = pods.filter(({ ready, deleted }) => ready && !deleted);
-    const builds = new Set(serving.flatMap(({ build }) => build ?? []));
-    if (builds.size > 0) this.builds = [...builds].sort().join("+");
+    this.followBuilds(pods);
     const readings: PodReading[] = [];
     const waiting = pods.values();
     const readOn = async () => {
@@ -152,6 +155,14 @@ export class PoolWatch {
     };
     await Promise.all(Array.from({ length: atOnce }, readOn));
     if (!this.stopping.signal.aborted) this.account.take(readings, Date.now());
+  }
+
+  private followBuilds(pods: readonly ListedPod[]): void {
+    const there = pods.filter(({ deleted }) => !deleted);
+    const known = there.filter(({ build }) => build !== undefined && this.builds.includes(build));
+    const serving = there.filter(({ ready }) => ready);
+    const builds = new Set([...known, ...serving].flatMap(({ build }) => build ?? []));
+    if (builds.size > 0) this.builds = [...builds].sort();
   }
 
   private async answerOf(
@@ -180,6 +191,21 @@ export class PoolWatch {
       request.on("error", reject);
     });
   }
+}
+
+function listedPod({ metadata, status = {} }: Pod): ListedPod {
+  return {
+    uid: metadata.uid ?? metadata.name,
+    build: metadata.labels?.[templateLabel],
+    ready: status.conditions?.some(isReady) ?? false,
+    deleted: metadata.deletionTimestamp !== undefined,
+    ended: status.phase === "Failed" || status.phase === "Succeeded",
+    restarts: (status.containerStatuses ?? []).reduce(
+      (sum, { restartCount = 0 }) => sum + restartCount,
+      0,
+    ),
+    address: status.podIP,
+  };
 }
 
 function isReady({ type, status }: { type: string; status: string }): boolean {

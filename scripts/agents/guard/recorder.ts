@@ -3,7 +3,6 @@ import type { Side } from "../../../infra/rollout/decision.ts";
 import type { Attempt } from "../../../infra/rollout/evidence/attempt.ts";
 import type { EvidenceRow } from "../../../infra/rollout/evidence/row.ts";
 import type { SideRates } from "../../../infra/rollout/guard-report.ts";
-import type { JournalEntry } from "../../../infra/rollout/journal-entry.ts";
 import type { DeclaredRollout } from "./cluster-objects.ts";
 import type { Collector } from "./collector.ts";
 import type { Journal } from "./journal/journal.ts";
@@ -17,8 +16,6 @@ export interface Moment {
   readonly rates: Readonly<Record<Side, SideRates>>;
   readonly attempt: Attempt;
   readonly rollout: DeclaredRollout | undefined;
-  /** What is new about the brake. */
-  readonly brake: readonly JournalEntry[];
 }
 
 /**
@@ -34,6 +31,7 @@ export class Recorder {
     readonly journal: Journal;
   };
   private leads = false;
+  private since = Infinity;
   private wholeAttempt = true;
   private told: { rollout?: DeclaredRollout; attempt?: number } = {};
 
@@ -41,11 +39,17 @@ export class Recorder {
     this.options = options;
   }
 
+  /** Since when this guard holds the Lease, milliseconds since 1970. */
+  get leadsSince(): number {
+    return this.since;
+  }
+
   /** Takes whether this guard holds the Lease; to be called before each evaluation. */
   follow(leads: boolean): void {
     const { judge, brakes, pod } = this.options;
     if (leads === this.leads) return;
     this.leads = leads;
+    this.since = leads ? Date.now() : Infinity;
     if (!leads) return;
     judge.beginChain(`${pod} ${new Date().toISOString()}`);
     brakes.tellAgain();
@@ -55,15 +59,17 @@ export class Recorder {
 
   /** Journals, where this guard holds the Lease. */
   record(moment: Moment): void {
-    const { collector, journal } = this.options;
+    const { collector, journal, brakes } = this.options;
     if (!this.leads) {
       // The holder has the same ones.
       if (moment.due) collector.union.takeEvents();
+      brakes.record();
       return;
     }
     this.recordAttempt(moment.attempt);
     this.recordStage(moment.row.at, moment.rollout);
-    for (const entry of moment.brake) journal.append(entry);
+    for (const entry of brakes.news) journal.append(entry);
+    brakes.record();
     if (moment.due) this.recordVerdict(moment);
   }
 
@@ -71,7 +77,7 @@ export class Recorder {
     const { collector, judge, journal } = this.options;
     const { union, positions: cursors } = collector;
     const fresh = union.takeEvents();
-    const sessions = this.wholeAttempt ? union.save().sessions.toString("base64") : fresh;
+    const sessions = this.wholeAttempt ? union.allEvents() : fresh;
     this.wholeAttempt = false;
     journal.append({ kind: "verdict", ...judge.entry({ sessions, cursors }) });
     for (const side of sides) {

@@ -1,6 +1,15 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { EvaluationState } from "../../../infra/rollout/evidence/evaluate.ts";
+import { eventBytes } from "../../../infra/rollout/evidence/session-events.ts";
 import type { Attempt } from "../../../infra/rollout/evidence/attempt.ts";
 import type { CollectorSnapshot } from "./collector.ts";
 import type { Stage } from "./stage-watch.ts";
@@ -34,10 +43,18 @@ export class SnapshotFile {
     const { collected } = snapshot;
     const { sessions, ...union } = collected.union;
     const head = JSON.stringify({ ...snapshot, collected: { ...collected, union } });
-    const content = Buffer.concat([Buffer.from(`${head}\n`), sessions]);
-    writeFileSync(`${this.path}.new`, content, { mode: 0o600 });
+    const file = openSync(`${this.path}.new`, "w", 0o600);
+    let size: number;
+    try {
+      appendFileSync(file, `${head}\n`);
+      // Part by part: put together, those of millions of sessions would be in memory once more.
+      for (const part of sessions) appendFileSync(file, part);
+      size = fstatSync(file).size;
+    } finally {
+      closeSync(file);
+    }
     renameSync(`${this.path}.new`, this.path);
-    return content.length;
+    return size;
   }
 
   /**
@@ -63,7 +80,14 @@ export class SnapshotFile {
       };
     };
     const { collected } = head;
-    const union = { ...collected.union, sessions: content.subarray(end + 1) };
+    const union = { ...collected.union, sessions: partsOf(content.subarray(end + 1)) };
     return { ...head, collected: { ...collected, union } };
   }
+}
+
+/** Bytes of session events that are read at once. */
+const partBytes = 6_000 * eventBytes;
+
+function* partsOf(events: Buffer): Generator<Buffer> {
+  for (let at = 0; at < events.length; at += partBytes) yield events.subarray(at, at + partBytes);
 }

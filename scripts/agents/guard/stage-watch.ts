@@ -37,7 +37,8 @@ export class StageWatch {
     const stays = before?.percentage === percentage;
     const since = stays ? before.since : now;
     const known = stays ? before.firstV2At : null;
-    const firstV2At = union.firstAt(percentage, "v2") ?? known;
+    // After a restart the union may know only what came since.
+    const firstV2At = earliest(known, union.firstAt(percentage, "v2"));
     this.stage = { name, percentage, since, firstV2At };
     return this.stage;
   }
@@ -46,6 +47,11 @@ export class StageWatch {
   forgetV2(): void {
     if (this.stage !== undefined) this.stage = { ...this.stage, firstV2At: null };
   }
+}
+
+function earliest(...times: readonly (number | null | undefined)[]): number | null {
+  const there = times.filter((time) => time != null);
+  return there.length === 0 ? null : Math.min(...there);
 }
 
 /** The value of all; undefined where there is none, or they differ. */

@@ -80,6 +80,8 @@ export const controllerManager: Component = {
       "--leader-elect=false",
       "--kube-api-qps=100",
       "--kube-api-burst=200",
+      // There is no other node to go to: one whose kubelet is late after an outage of the API server keeps its endpoints.
+      "--node-monitor-grace-period=5m",
       `--service-account-private-key-file=${join(context.stateDirectory, "pki", "service-account.key")}`,
       `--root-ca-file=${join(context.stateDirectory, "pki", "ca.crt")}`,
     ]),

@@ -36,6 +36,8 @@ export class SimulatedAgent {
   /** Requests that V2 works on. */
   inFlight = 0;
   lostLines = 0;
+  /** Percentage that it applies whatever is declared: it waits for a V2 host, say. */
+  keptAt: number | undefined;
   private readonly declared: Declared;
   private readonly directory = mkdtempSync(join(tmpdir(), "simulated-agent-"));
   private state = emptyEvidence();
@@ -111,7 +113,7 @@ export class SimulatedAgent {
 
   /** Percentage that it applies. */
   get applied(): number {
-    return this.held.length > 0 ? 0 : this.declared.percentage;
+    return this.held.length > 0 ? 0 : (this.keptAt ?? this.declared.percentage);
   }
 
   /** Revision and percentage of its decisions. */

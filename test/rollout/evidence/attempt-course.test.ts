@@ -19,6 +19,7 @@ const seen = (changes: Partial<AttemptObservation> = {}): AttemptObservation => 
   build: "one",
   configuredSlow: null,
   engagement: undefined,
+  engagedBefore: undefined,
   released: undefined,
   percentage: 0,
   v1: noCounts,
@@ -39,6 +40,7 @@ describe("an attempt", () => {
       build: "one",
       engagement: null,
       slowMilliseconds: null,
+      settleMilliseconds: 60_000,
     });
     expect(nextAttempt(begun, seen())).toBeUndefined();
     expect(nextAttempt(begun, seen({ build: undefined }))).toBeUndefined();
@@ -67,6 +69,12 @@ describe("an attempt", () => {
     const next = nextAttempt(engaged, seen({ released: true }));
     expect(next).toMatchObject({ engagement: null, why: "e1 was released after a rollback" });
     expect(next?.name).not.toBe(begun.name);
+  });
+
+  it("ends too when the engagement was made and released while nobody noted it", () => {
+    expect(nextAttempt(begun, seen({ engagedBefore: "e1", released: false }))).toBeUndefined();
+    const next = nextAttempt(begun, seen({ engagedBefore: "e1", released: true }));
+    expect(next).toMatchObject({ engagement: null, why: "e1 was released after a rollback" });
   });
 
   it("has a name and a version of its own, also where clocks go back", () => {

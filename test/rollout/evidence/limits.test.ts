@@ -3,9 +3,15 @@ import { describe, expect, it } from "vitest";
 import { evaluate } from "../../../infra/rollout/evidence/evaluate.ts";
 import type { EvaluationState, Verdict } from "../../../infra/rollout/evidence/evaluate.ts";
 import { excesses } from "../../../infra/rollout/evidence/limits.ts";
-import { memoryStart, sampleMemory } from "../../../infra/rollout/evidence/memory-growth.ts";
+import {
+  judgedAfterSeconds,
+  memoryStart,
+  sampleMemory,
+} from "../../../infra/rollout/evidence/memory-growth.ts";
 import { settingsInForce } from "../../../infra/rollout/evidence/settings.ts";
+import { stageTable } from "../../../infra/rollout/stages.ts";
 import type { SideWindow, Window } from "../../../infra/rollout/evidence/windows.ts";
+import { noCounts } from "../../../infra/rollout/evidence/counts.ts";
 import { begin, row, settings, side } from "./sample-row.ts";
 
 const { thresholds } = settingsInForce("accelerated");
@@ -121,6 +127,44 @@ describe("fixed limits over windows", () => {
   });
 });
 
+describe("fixed limits over a change of the percentage", () => {
+  /** Counts after some minutes in which V2 fails a share of 900 requests a minute, in no new session, and V1 nothing of 300. */
+  const after = (minutes: number, share: number) => {
+    const v2 = side(Math.round(450 * minutes));
+    const requests = Math.round(share * v2.requests);
+    const bad = { ...v2.bad, failed: { ...noCounts.bad.failed, requests } };
+    return { v1: side(Math.round(150 * minutes)), v2: { ...v2, bad } };
+  };
+
+  /** Findings on a limit, a minute a row: at 75 % until the change, then at 100 %. */
+  function found(code: string, share: number, changeAt: number, minutes: number) {
+    let state: EvaluationState | undefined;
+    return Array.from({ length: minutes }, (_, minute) => {
+      const at = begin + minute * 60_000;
+      const { v2 } = after(Math.max(0, minute - changeAt), share);
+      const counts = {
+        "75": after(Math.min(minute, changeAt), share),
+        ...(minute < changeAt ? {} : { "100": { v1: noCounts, v2 } }),
+      };
+      const percentage = minute < changeAt ? 75 : 100;
+      const result = evaluate(state, row(percentage, side(0), side(0), { at, counts }), settings);
+      state = JSON.parse(JSON.stringify(result.state)) as EvaluationState;
+      return result.verdict.findings.find((finding) => finding.code === code)?.action;
+    });
+  }
+
+  it("compare V2 with V1 in no window in which V1 served only in part", () => {
+    expect(found("limit-error-ratio", 0.04, 2.8, 8)).toEqual(new Array(8).fill(undefined));
+    expect(found("limit-error-ratio", 0.04, 9, 8).filter(Boolean)).toHaveLength(5);
+  });
+
+  it("begin to count their windows anew", () => {
+    const actions = found("limit-error-rate", 0.2, 2.8, 8);
+    const [before, last] = [new Array<undefined>(6).fill(undefined), "rollback"];
+    expect(actions).toEqual([...before, last, last]);
+  });
+});
+
 describe("growth of memory", () => {
   const mebibyte = 1024 * 1024;
   const judged = (bytes: (minute: number) => number, percentageAt: (minute: number) => number) => {
@@ -138,6 +182,30 @@ describe("growth of memory", () => {
     return Math.max(...streaks);
   };
   const noise = (minute: number) => ((minute * 7) % 11) * mebibyte;
+
+  it.each(["accelerated", "production"] as const)(
+    "is found within the shortest stage of profile %s, and in the last quarter of it at the earliest",
+    (profile) => {
+      const stages = stageTable(profile).filter(({ percentage }) => percentage >= 1);
+      const shortest = Math.min(...stages.map(({ dwellSeconds }) => dwellSeconds ?? Infinity));
+      const { memory, window } = settingsInForce(profile).thresholds;
+      let state = memoryStart(leaking(0));
+      let seconds = 0;
+      while (state.streak < window.consecutive && seconds < 2 * shortest) {
+        seconds += 5;
+        state = sampleMemory(state, leaking(seconds), settingsInForce(profile).thresholds);
+        if (seconds < judgedAfterSeconds(memory)) expect(state.growth).toBeNull();
+      }
+      expect(seconds).toBeLessThan(shortest);
+      expect(seconds).toBeGreaterThan(0.75 * shortest);
+    },
+  );
+  /** Memory that grows by 60 % an hour, read every five seconds. */
+  const leaking = (seconds: number) => {
+    const at = begin + seconds * 1000;
+    const memoryBytesPerPod = (200 + seconds / 30) * mebibyte + noise(seconds / 5);
+    return row(5, side(1), side(1), { at, pool: { at, figures: { memoryBytesPerPod } } });
+  };
   const leak = (minute: number) => (200 + minute) * mebibyte + noise(minute);
 
   it("is found when it lasts", () => {

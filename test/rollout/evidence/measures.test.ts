@@ -30,7 +30,12 @@ const line: DecisionLine = {
   startTime: 0,
   durationMs: 20,
 };
-const context = { slowMilliseconds: 300, firstAfterChange: false };
+const context = {
+  slowMilliseconds: 300,
+  firstAfterChange: false,
+  knownBefore: false,
+  settling: false,
+};
 
 describe("SLIs of a line", () => {
   it.each<[string, Partial<DecisionLine>, string[]]>([
@@ -50,10 +55,14 @@ describe("SLIs of a line", () => {
     expect(badSlis({ ...line, ...fields }, context)).toEqual(expected);
   });
 
-  it("do not have slow before a threshold is frozen, nor for a moved session's first request", () => {
+  it("do not have slow before a threshold is frozen, nor for the first request of a session that may be moved", () => {
     const slow = { ...line, durationMs: 5000 };
     expect(badSlis(slow, { ...context, slowMilliseconds: undefined })).toEqual([]);
-    expect(badSlis(slow, { ...context, firstAfterChange: true })).toEqual([]);
+    const first = { ...context, firstAfterChange: true };
+    expect(badSlis(slow, { ...first, knownBefore: true })).toEqual([]);
+    expect(badSlis(slow, { ...first, settling: true })).toEqual([]);
+    expect(badSlis(slow, first)).toEqual(["slow"]);
+    expect(badSlis(slow, { ...context, knownBefore: true, settling: true })).toEqual(["slow"]);
   });
 });
 

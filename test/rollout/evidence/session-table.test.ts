@@ -16,9 +16,14 @@ describe("a table of sessions", () => {
           if (!known.has(key)) known.set(key, known.size);
           expect(table.entry(hash, percentage)).toBe(known.get(key));
         }
-        const listed = [...table.entries()].map(
-          ({ hash, percentage }) => `${String(hash)} ${String(percentage)}`,
-        );
+        for (const [hash, percentage] of all) {
+          const elsewhere = all.some(([one, other]) => one === hash && other !== percentage);
+          expect(table.isElsewhere(hash, percentage)).toBe(elsewhere);
+        }
+        const listed = Array.from({ length: table.size }, (_, entry) => {
+          const hash = (BigInt(table.highOf(entry)) << 32n) | BigInt(table.lowOf(entry));
+          return `${String(hash)} ${String(table.percentageOf(entry))}`;
+        });
         expect(listed).toEqual([...known.keys()]);
       }),
     );

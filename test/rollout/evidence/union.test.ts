@@ -58,6 +58,21 @@ function unionOf(lines: readonly { router: number; line: DecisionLine }[]): {
 }
 
 describe("the union of all routers", () => {
+  it("is not complete where sessions are missing that were counted as bad", () => {
+    const [record] = recordsOf([good("a", 5), bad("b", 5), good("c", 5)]);
+    if (record === undefined) throw new Error("there is one");
+    const known = new EvidenceUnion();
+    known.add("router", record);
+    const events = known.takeEvents();
+    const whole = new EvidenceUnion();
+    whole.restore(known.counts, [events]);
+    expect(whole.complete).toBe(true);
+    expect(whole.counts).toEqual(known.counts);
+    const lost = new EvidenceUnion();
+    lost.restore(known.counts, []);
+    expect(lost.complete).toBe(false);
+  });
+
   it("counts requests of all routers, and a session once however many it visits", () => {
     const union = new EvidenceUnion();
     const [onV2, onV1] = [sessionIn(0, 5), sessionIn(50, 60)];

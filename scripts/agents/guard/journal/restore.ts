@@ -18,7 +18,8 @@ export interface Restored {
 const page = { rows: 2_000, bytes: 100_000 * eventBytes };
 
 /**
- * Reads what the journal knows of an attempt.
+ * Reads what the journal knows of an attempt: the newest verdict of a guard that knew everything, else the newest one. Routers
+ * tell what came after.
  *
  * @param besides writers whose verdicts do not count: they rest on less than what is read here
  * @returns undefined where it knows nothing
@@ -30,12 +31,9 @@ export async function readRestored(
   besides: readonly string[],
 ): Promise<Restored | undefined> {
   await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-  const { rows } = await client.query<{ writer: string; sequence: string }>(
-    `SELECT writer, sequence FROM verdicts WHERE attempt = $1 AND writer <> ALL ($2)
-     ORDER BY evaluated_at DESC, id DESC LIMIT 1`,
-    [attempt, besides],
-  );
-  const [newest] = rows;
+  const newest =
+    (await newestVerdict(client, attempt, besides, "AND (evidence_row ->> 'complete')::boolean")) ??
+    (await newestVerdict(client, attempt, besides, ""));
   if (newest === undefined) return undefined;
   const verdicts = await readChainTo(client, placeOf(newest), { sessions: false });
   const chain = [...recompute(verdicts)];
@@ -49,6 +47,20 @@ export async function readRestored(
   const sessions = await readSessions(client, attempt);
   await client.query("COMMIT");
   return { row: whole.row, cursors: whole.journaled.cursors, sessions };
+}
+
+async function newestVerdict(
+  client: pg.Client,
+  attempt: string,
+  besides: readonly string[],
+  condition: string,
+): Promise<{ writer: string; sequence: string } | undefined> {
+  const { rows } = await client.query<{ writer: string; sequence: string }>(
+    `SELECT writer, sequence FROM verdicts WHERE attempt = $1 AND writer <> ALL ($2) ${condition}
+     ORDER BY evaluated_at DESC, id DESC LIMIT 1`,
+    [attempt, besides],
+  );
+  return rows[0];
 }
 
 /**
