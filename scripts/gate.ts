@@ -21,7 +21,8 @@ memory, workers; from 25 % on scaling, affinity, telemetry, unexpected errors; f
 comparison with V1 and resources). What only people can answer is listed. Changes nothing.
 
 Ends with 0 if all holds, with 1 if something speaks against it, with 2 if something could not be
-decided (missing or old data are never a pass), with 3 if the cluster does not answer.`,
+decided (missing or old data, and a verdict on the stage before, are never a pass), with 3 if the
+cluster does not answer. Times are compared by the database's clock, not by that of this machine.`,
   options: clusterOptions,
 };
 
@@ -63,7 +64,6 @@ await runVerb(verb, async (options, signal) => {
     },
   );
   const result = evaluateGate({
-    now: Date.now(),
     stage,
     rollout,
     brakeEngaged: observeBrake(heldEngagements(reports), observation).length > 0,
@@ -74,6 +74,7 @@ await runVerb(verb, async (options, signal) => {
     ...journaled,
     freshSeconds: Math.max(leastFreshness, 3 * guard.journalSeconds),
     thresholds,
+    measured: { contract: config.pool.contract, cpuLimit: config.v2Limits.cpu !== undefined },
     v2Pods,
   });
   const next = stages[stages.findIndex(({ name }) => name === stage.name) + 1]?.name;

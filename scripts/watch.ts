@@ -34,7 +34,11 @@ the API server does not answer, that is what it says.`,
     count: {
       help: "end after so many looks (default: never)",
       placeholder: "number",
-      schema: z.coerce.number().int().min(1, "use a whole number from 1").optional(),
+      schema: z.coerce
+        .number({ error: "use a whole number from 1" })
+        .int("use a whole number from 1")
+        .min(1, "use a whole number from 1")
+        .optional(),
     },
   },
 } as const;

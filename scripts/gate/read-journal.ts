@@ -1,3 +1,4 @@
+import type pg from "pg";
 import { recompute } from "../../infra/rollout/evidence/journal.ts";
 import type { Recomputed } from "../../infra/rollout/evidence/journal.ts";
 import { windowBetween, windowStart } from "../../infra/rollout/evidence/windows.ts";
@@ -23,25 +24,41 @@ export async function readJournal(
   windowSeconds: number,
   signal: AbortSignal,
 ): Promise<Journaled> {
-  const entries = await withConnection(database, "look", signal, (client) =>
-    readChainEnd(client, windows * windowSeconds),
-  );
+  const [entries, readAt] = await withConnection(database, "look", signal, async (client) => [
+    await readChainEnd(client, windows * windowSeconds),
+    await databaseTime(client),
+  ]);
   const recomputed = [...recompute(entries)];
   const last = recomputed.at(-1);
   if (last === undefined) return { judged: undefined, window: undefined };
-  const { row, same } = last;
-  const judged = { row, verdict: last.verdict ?? last.journaled.verdict, replayed: same };
+  const { row, state, verdict = last.journaled.verdict } = last;
+  // Without the rows before it there is no verdict to compare with.
+  const replayed = last.verdict === undefined ? null : last.same;
+  const judged = { row, verdict, replayed, memory: state?.memory, readAt };
   return { judged, window: lastWindow(recomputed, last, windowSeconds) };
 }
 
-/** From the newest row that is older than a window; undefined where there is none in this attempt. */
+/** The database's clock, milliseconds since 1970. */
+async function databaseTime(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ now: string }>(
+    "SELECT 1000 * extract(epoch FROM clock_timestamp()) AS now",
+  );
+  return Number(rows[0]?.now);
+}
+
+/**
+ * From the newest row that is older than a window; undefined where there is none at this stage of this attempt, or where
+ * rows are missing and with them parts of the counts.
+ */
 function lastWindow(
   rows: readonly Recomputed[],
-  { row: to }: Recomputed,
+  { row: to, verdict }: Recomputed,
   windowSeconds: number,
 ): Journaled["window"] {
-  const from = rows.findLast(
-    ({ row }) => row.attempt === to.attempt && to.at - row.at >= windowSeconds * 1000,
+  const whole = verdict === undefined ? [] : rows.filter((one) => one.verdict !== undefined);
+  const from = whole.findLast(
+    ({ row: { at, attempt } }) =>
+      attempt === to.attempt && at >= to.stage.since && to.at - at >= windowSeconds * 1000,
   )?.row;
   if (from === undefined) return undefined;
   const [start, end] = [windowStart(from, from.counts), windowStart(to, to.counts)];

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { bucket } from "../../infra/rollout/bucket.ts";
+import { bucket, bucketOfHalves, bucketOfHash } from "../../infra/rollout/bucket.ts";
 
 describe("bucket", () => {
   // Digests of the reference implementation, xxhsum -H64 (seed 0).
@@ -18,6 +18,15 @@ describe("bucket", () => {
       fc.property(fc.string({ unit: "grapheme", maxLength: 200 }), (id) => {
         const value = bucket(id);
         return Number.isInteger(value) && value >= 0 && value < 100 && bucket(id) === value;
+      }),
+    );
+  });
+
+  it("is the same from the halves of a hash", () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (hash) => {
+        const halves = [hash >> 32n, hash & 0xffffffffn].map(Number);
+        expect(bucketOfHalves(halves[0] ?? 0, halves[1] ?? 0)).toBe(bucketOfHash(hash));
       }),
     );
   });

@@ -50,8 +50,12 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** Runs the verb; `pulumi config` answers with the sample, changed. */
-async function gate(argv: readonly string[] = [], changes: Record<string, unknown> = {}) {
+/** Runs the verb, by a clock that is so many seconds behind; `pulumi config` answers with the sample, changed. */
+async function gate(
+  argv: readonly string[] = [],
+  changes: Record<string, unknown> = {},
+  secondsBehind = 0,
+) {
   const config = sampleWith({
     stage: "p10",
     "database/host": "127.0.0.1",
@@ -73,19 +77,31 @@ async function gate(argv: readonly string[] = [], changes: Record<string, unknow
   await writeFile(join(bin, "config.json"), JSON.stringify(Object.fromEntries(values)));
   await writeFile(join(bin, "pulumi"), `#!/bin/sh\ncat ${join(bin, "config.json")}\n`);
   await chmod(join(bin, "pulumi"), 0o755);
+  const clock = `const now = Date.now; Date.now = () => now() - ${1000 * secondsBehind};`;
   const environment = {
     KUBECONFIG: stack.kubeconfig,
     PATH: `${bin}:${process.env["PATH"] ?? ""}`,
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(clock)}`,
   };
   return startScript("gate", argv, environment).result;
 }
 
-/** Journals verdicts every five seconds, the last of them now. */
-async function journal(verdicts: number): Promise<void> {
-  const from = Date.now() - 5_000 * (verdicts - 1);
+/**
+ * Journals verdicts every five seconds, the last of them now: the first half of them, rounded up, at p5, the others at p10.
+ *
+ * @param secondsAgo when the last one was, instead
+ */
+async function journal(verdicts: number, secondsAgo = 0): Promise<void> {
+  const from = Date.now() - 5_000 * (verdicts - 1) - 1_000 * secondsAgo;
   expect(
     await writeEntries(owner, chainOf({ writer: "guard-a", verdicts, from, healthy: true })),
   ).toEqual([]);
+}
+
+/** What a check of a run with --json says. */
+function checkOf({ stdout }: { stdout: string }, name: string): unknown {
+  const { checks } = JSON.parse(stdout) as { checks: { name: string }[] };
+  return checks.find((check) => check.name === name);
 }
 
 describe("gate", () => {
@@ -136,6 +152,62 @@ describe("gate", () => {
     const { code, stdout } = await gate();
     expect(code).toBe(1);
     expect(stdout).toMatch(/^FAILED {7}journal .* another one when recomputed/m);
+  });
+
+  it("decides nothing on a verdict that cannot be recomputed, because the journal has a gap", async () => {
+    await journal(30);
+    await owner.query("DELETE FROM verdicts WHERE sequence = 20");
+    const { code, stdout } = await gate();
+    expect(code).toBe(2);
+    expect(stdout).toMatch(
+      /^not decided {2}journal .*not to be recomputed, because rows before it are missing/m,
+    );
+    expect(stdout).toMatch(/^not decided {2}error rate .*shorter than a window/m);
+  });
+
+  it("decides nothing on the last verdict of the stage before", async () => {
+    await journal(1);
+    const result = await gate(["--json"]);
+    expect(result.code).toBe(2);
+    expect(checkOf(result, "verdict")).toMatchObject({
+      passed: null,
+      observed:
+        "the last verdict is about p5 = 5 %; p10 = 10 % is declared: wait for the guards' next one",
+    });
+    expect(checkOf(result, "journal")).toMatchObject({ passed: true });
+  });
+
+  it("takes no window that began at the stage before", async () => {
+    const since = "now() - interval '57 seconds'";
+    await journal(24);
+    await owner.query(
+      `UPDATE verdicts SET evidence_row = jsonb_set(evidence_row::jsonb, '{stage,since}',
+         to_jsonb(floor(1000 * extract(epoch FROM ${since}))))::json`,
+    );
+    expect(checkOf(await gate(["--json"]), "error rate")).toMatchObject({
+      passed: null,
+      observed: "the journal of this stage is shorter than a window",
+    });
+  });
+
+  it("tells the age of the journal by the database's clock, however wrong its own is", async () => {
+    await journal(30, 600);
+    const old = await gate(["--json"], {}, 600);
+    expect(old.code).toBe(2);
+    expect(checkOf(old, "journal")).toMatchObject({
+      passed: null,
+      observed: expect.stringMatching(/^60\d s old, the same when recomputed$/) as string,
+    });
+    await owner.query("TRUNCATE verdicts");
+    await journal(30);
+    expect(checkOf(await gate(["--json"], {}, -600), "journal")).toMatchObject({ passed: true });
+  });
+
+  it("leaves to people what is not measured without the pools' contract", async () => {
+    await journal(30);
+    const { stdout } = await gate([], { "pool/contract": "none" });
+    expect(stdout).toMatch(/^people .*memory grows.*not measured with contract none/m);
+    expect(stdout).not.toMatch(/^(passed|not decided) +memory/m);
   });
 
   it("decides nothing on an empty journal, or without its database", async () => {

@@ -110,12 +110,14 @@ describe("watch", () => {
   });
 
   it.each([
-    ["--interval", "0"],
-    ["--interval", "x"],
-    ["--count", "0"],
-  ])("refuses %s %s", async (option, value) => {
+    ["--interval", "0", "use a number of seconds from 0.5 to 60"],
+    ["--interval", "x", "use a number of seconds from 0.5 to 60"],
+    ["--count", "0", "use a whole number from 1"],
+    ["--count", "1.5", "use a whole number from 1"],
+    ["--count", "abc", "use a whole number from 1"],
+  ])("refuses %s %s, and says what it takes", async (option, value, allowed) => {
     const { code, stderr } = await stack.run("watch", option, value);
     expect(code).toBe(2);
-    expect(stderr).toContain(`${option} is "${value}"`);
+    expect(stderr).toContain(`${option} is "${value}": ${allowed}\n`);
   });
 });

@@ -110,7 +110,7 @@ export const thresholdSettings = {
       { rehearsal: 10, minimum: 0, maximum: day },
     ),
     floorMebibytes: realNumber(
-      "Growth of V2's memory for each pod over the span below which it is not judged.",
+      "Growth of V2's memory for each pod over the span below which it is not judged; over a part of it more, in inverse proportion.",
       32,
       { rehearsal: 8, minimum: 0, maximum: 1_048_576 },
     ),

@@ -2,6 +2,7 @@ import type { AgentReport } from "../agent-report.ts";
 import { countsAt } from "../evidence/counts.ts";
 import type { Verdict } from "../evidence/evaluate.ts";
 import { formatCount, formatPercent } from "../evidence/format.ts";
+import type { MemoryState } from "../evidence/memory-growth.ts";
 import type { EvidenceRow } from "../evidence/row.ts";
 import type { Thresholds } from "../evidence/settings.ts";
 import type { Window } from "../evidence/windows.ts";
@@ -20,18 +21,30 @@ export interface Check {
   readonly window: string;
 }
 
-/** The verdict of the journal, recomputed from it. */
+/** What is asked, of the machine and of people. */
+export interface Questions {
+  readonly checks: readonly Check[];
+  /** For people: what to look at before they go on. */
+  readonly people: readonly string[];
+}
+
+/** The newest verdict of the journal, recomputed from it. */
 interface JudgedRow {
   readonly row: EvidenceRow;
   readonly verdict: Verdict;
-  /** Whether recomputing gave the very same verdict. */
-  readonly replayed: boolean;
+  /** Whether recomputing gave the very same verdict; null: rows before it are missing, so it cannot be recomputed. */
+  readonly replayed: boolean | null;
+  /** What was known of V2's memory after it; undefined where it cannot be recomputed. */
+  readonly memory: MemoryState | undefined;
+  /**
+   * When it was read, by the clock of the database, milliseconds since 1970: the clock of whoever asks may be wrong by
+   * more than a verdict stays fresh.
+   */
+  readonly readAt: number;
 }
 
 /** Everything that a gate looks at. */
 export interface GateInput {
-  /** Milliseconds since 1970. */
-  readonly now: number;
   /** The declared stage. */
   readonly stage: Stage;
   readonly rollout: RolloutRecord;
@@ -42,12 +55,27 @@ export interface GateInput {
   readonly judged: JudgedRow | undefined;
   /** A verdict that is older does not count, seconds. */
   readonly freshSeconds: number;
-  /** The last window of the journal; undefined: it is too short. */
+  /** The last window of the journal; undefined: it is too short, at this stage. */
   readonly window: { readonly seconds: number; readonly sides: Window } | undefined;
   readonly thresholds: Thresholds;
+  /** Which of V2's figures can be read at all. */
+  readonly measured: {
+    readonly contract: "full" | "none";
+    /** Whether V2's pods have a limit of CPU that its use can be a share of. */
+    readonly cpuLimit: boolean;
+  };
   /** V2's pods; undefined where they could not be read. */
   readonly v2Pods: { readonly ready: number; readonly wanted: number } | undefined;
 }
+
+/** A row that is newer than this by the database's clock is not explained by clocks that are kept in step, seconds. */
+const clockTolerance = 5;
+
+/** What a check says that only a verdict on the declared stage could decide. */
+export const noVerdict = "no verdict on this stage yet";
+
+/** What a check says that only a whole window at the declared stage could decide. */
+export const noWindow = "the journal of this stage is shorter than a window";
 
 /** Checks that concern every stage. */
 export function commonChecks(input: GateInput): Check[] {
@@ -74,9 +102,21 @@ function agreement({ rollout, routers: { expected, reports } }: GateInput): Chec
   return { ...check, limit, observed, passed: applied.every((one) => one === rollout.percentage) };
 }
 
-function observedShare({ rollout: { percentage }, judged }: GateInput): Check {
+/**
+ * The newest verdict, if it is about the declared stage: just after a step the guards have judged nothing but the stage
+ * before, whose verdict, time and counts say nothing about this one.
+ */
+export function judgedHere({ judged, stage, rollout }: GateInput): JudgedRow | undefined {
+  if (judged === undefined) return undefined;
+  const { name, percentage } = judged.row.stage;
+  return name === stage.name && percentage === rollout.percentage ? judged : undefined;
+}
+
+function observedShare(input: GateInput): Check {
   const check = { name: "applied = observed", window: "this stage" };
-  if (judged === undefined) return { ...check, ...missing("the journal holds no counts") };
+  const judged = judgedHere(input);
+  if (judged === undefined) return { ...check, ...missing(noVerdict) };
+  const { percentage } = input.rollout;
   const { counts, routers } = judged.row;
   const v1 = countsAt(counts, percentage, "v1").sessions;
   const v2 = countsAt(counts, percentage, "v2").sessions;
@@ -97,24 +137,39 @@ function brakeCheck({ brakeEngaged }: GateInput): Check {
   return { name: "brake", window: "now", observed, limit: "released", passed: !brakeEngaged };
 }
 
-function journalCheck({ judged, now, freshSeconds }: GateInput): Check {
+function journalCheck({ judged, freshSeconds }: GateInput): Check {
   const check = { name: "journal", window: "its newest verdict" };
   const limit = `at most ${freshSeconds} s old, and the same when recomputed`;
   if (judged === undefined) return { ...check, limit, observed: "no verdict", passed: null };
-  const age = Math.max(0, (now - judged.row.at) / 1000);
-  const same = judged.replayed ? "the same when recomputed" : "another one when recomputed";
-  const observed = `${age.toFixed(0)} s old, ${same}`;
+  const age = (judged.readAt - judged.row.at) / 1000;
+  if (age < -clockTolerance) {
+    const observed = `${(-age).toFixed(0)} s in the future of the database: set the clocks of its server and the guards' nodes`;
+    return { ...check, limit, observed, passed: null };
+  }
+  const observed = `${Math.max(0, age).toFixed(0)} s old, ${comparison(judged.replayed)}`;
   if (age > freshSeconds) return { ...check, limit, observed, passed: null };
   return { ...check, limit, observed, passed: judged.replayed };
+}
+
+function comparison(replayed: boolean | null): string {
+  if (replayed === null) return "not to be recomputed, because rows before it are missing";
+  return replayed ? "the same when recomputed" : "another one when recomputed";
 }
 
 /**
  * The guards' verdict. Evidence against V2 fails the gate; evidence that is short, and data that are missing or doubtful,
  * leave it undecided.
  */
-function verdictCheck({ judged }: GateInput): Check {
+function verdictCheck(input: GateInput): Check {
   const check = { name: "verdict", window: "this attempt", limit: "pass" };
-  if (judged === undefined) return { ...check, observed: "none", passed: null };
+  if (input.judged === undefined) return { ...check, observed: "none", passed: null };
+  const judged = judgedHere(input);
+  if (judged === undefined) {
+    const { name, percentage } = input.judged.row.stage;
+    const declared = `${input.stage.name} = ${input.rollout.percentage} %`;
+    const observed = `the last verdict is about ${name} = ${percentage} %; ${declared} is declared: wait for the guards' next one`;
+    return { ...check, observed, passed: null };
+  }
   const { kind, reasons, findings } = judged.verdict;
   const observed = `${kind}: ${reasons.join("; ")}`;
   if (kind === "pass") return { ...check, observed, passed: true };
@@ -124,15 +179,18 @@ function verdictCheck({ judged }: GateInput): Check {
   return { ...check, observed, passed: against ? false : null };
 }
 
-function dwell({ stage, judged, now }: GateInput): Check {
+/** Up to the newest verdict, so that both times are of the guards' clocks. */
+function dwell(input: GateInput): Check {
   const check = { name: "time at this stage", window: "this stage" };
-  const needed = stage.dwellSeconds;
+  const needed = input.stage.dwellSeconds;
   if (needed === undefined) {
     return { ...check, observed: "it stays until people go on", limit: "people", passed: true };
   }
   const limit = `${formatSeconds(needed)} or more`;
-  if (judged === undefined) return { ...check, limit, observed: "not known", passed: null };
-  const stayed = Math.max(0, (now - judged.row.stage.since) / 1000);
+  const judged = judgedHere(input);
+  if (judged === undefined) return { ...check, limit, observed: noVerdict, passed: null };
+  const { at, stage } = judged.row;
+  const stayed = Math.max(0, (at - stage.since) / 1000);
   return { ...check, limit, observed: formatSeconds(stayed), passed: stayed >= needed };
 }
 
@@ -141,7 +199,8 @@ export function missing(observed: string): Pick<Check, "observed" | "limit" | "p
   return { observed, limit: "–", passed: null };
 }
 
-function formatSeconds(seconds: number): string {
+/** A length of time for people. */
+export function formatSeconds(seconds: number): string {
   if (seconds < 120) return `${Math.floor(seconds)} s`;
   return seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

@@ -1,26 +1,25 @@
-import type { Finding } from "../evidence/findings.ts";
 import { formatCount, formatPercent } from "../evidence/format.ts";
 import type { SideWindow } from "../evidence/windows.ts";
-import { missing } from "./checks.ts";
-import type { Check, GateInput } from "./checks.ts";
-
-/** What is asked of a stage by its share, and what only people can answer. */
-export interface StageQuestions {
-  readonly checks: readonly Check[];
-  /** For people: what to look at before they go on. */
-  readonly people: readonly string[];
-}
+import { judgedHere, missing, noVerdict, noWindow } from "./checks.ts";
+import type { Check, GateInput, Questions } from "./checks.ts";
+import { memory, resources, withoutFinding, workers } from "./figure-checks.ts";
 
 /**
  * What the design series asks for at 5, 25, 50 and 100 %: of the machine what can be read from the journal and the
  * cluster, of people the rest. A stage is asked what its share and all smaller ones are asked.
  */
-export function stageQuestions(input: GateInput): StageQuestions {
+export function stageQuestions(input: GateInput): Questions {
   const { percentage } = input.stage;
   const checks: Check[] = [];
   const people: string[] = [];
+  const ask = (questions: Questions) => {
+    checks.push(...questions.checks);
+    people.push(...questions.people);
+  };
   if (percentage >= 1) {
-    checks.push(errorRate(input), latency(input), memory(input), workers(input));
+    checks.push(errorRate(input), latency(input));
+    ask(memory(input));
+    checks.push(workers(input));
     people.push("V2's circuit breaker opened and closed when it had to (validate in a rehearsal)");
   }
   if (percentage >= 25) {
@@ -28,7 +27,8 @@ export function stageQuestions(input: GateInput): StageQuestions {
     people.push("the stage saw a peak of the day's load");
   }
   if (percentage >= 50) {
-    checks.push(comparison(input), resources(input));
+    checks.push(comparison(input));
+    ask(resources(input));
     people.push(
       "cost of V2 against V1",
       "decisions of V2's optimizer, and patterns among its errors",
@@ -47,9 +47,8 @@ function inWindow(
   judge: (v1: SideWindow, v2: SideWindow) => Omit<Check, "name" | "window">,
 ): Check {
   const { window, thresholds } = input;
-  if (window === undefined) {
-    return { name, window: "–", ...missing("the journal is shorter than a window") };
-  }
+  if (judgedHere(input) === undefined) return { name, window: "–", ...missing(noVerdict) };
+  if (window === undefined) return { name, window: "–", ...missing(noWindow) };
   const { v1, v2 } = window.sides;
   const over = `the last ${Math.round(window.seconds)} s`;
   const least = thresholds.window.minimumRequests;
@@ -81,40 +80,6 @@ function latency(input: GateInput): Check {
   }));
 }
 
-/** A check that no finding of these codes speaks against. */
-function withoutFinding(
-  input: GateInput,
-  name: string,
-  limit: string,
-  codes: readonly string[],
-): Check {
-  const check = { name, limit, window: "the windows of the limits" };
-  const { judged } = input;
-  if (judged === undefined) return { ...check, observed: "no verdict", passed: null };
-  const found = judged.verdict.findings.filter(({ code }: Finding) => codes.includes(code));
-  if (found.length > 0) {
-    return { ...check, observed: found.map(({ text }) => text).join("; "), passed: false };
-  }
-  return { ...check, observed: "nothing found", passed: true };
-}
-
-/** The same for what is seen in V2's own figures; without them it cannot be decided. */
-function inFigures(input: GateInput, name: string, limit: string, codes: readonly string[]): Check {
-  const check = withoutFinding(input, name, limit, codes);
-  if (check.passed !== true || input.judged?.row.pool != null) return check;
-  return { ...check, ...missing("V2's figures were not read") };
-}
-
-function memory(input: GateInput): Check {
-  const { memoryGrowthPercentPerHour: most } = input.thresholds.rollback;
-  return inFigures(input, "memory", `grows by at most ${most} % an hour`, ["limit-memory-growth"]);
-}
-
-function workers(input: GateInput): Check {
-  const { workerFailurePercent: most } = input.thresholds.rollback;
-  return inFigures(input, "workers", `at most ${most} % fail`, ["limit-worker-failures"]);
-}
-
 function scaling({ v2Pods }: GateInput): Check {
   const check = { name: "scaling", window: "now", limit: "every wanted pod of V2 ready" };
   if (v2Pods === undefined) return { ...check, observed: "not read", passed: null };
@@ -126,27 +91,30 @@ function scaling({ v2Pods }: GateInput): Check {
   };
 }
 
-function affinity({ judged }: GateInput): Check {
+function affinity(input: GateInput): Check {
   const check = { name: "session affinity", window: "this attempt", limit: "0 sessions elsewhere" };
-  if (judged === undefined) return { ...check, observed: "no verdict", passed: null };
+  const judged = judgedHere(input);
+  if (judged === undefined) return { ...check, observed: noVerdict, passed: null };
   const count = judged.row.routers.reduce((sum, { mispredicted }) => sum + mispredicted, 0);
   return { ...check, observed: `${formatCount(count)} decisions elsewhere`, passed: count === 0 };
 }
 
-function telemetry({ judged }: GateInput): Check {
+function telemetry(input: GateInput): Check {
   const check = { name: "telemetry", window: "this attempt", limit: "0 lines lost or unreadable" };
-  if (judged === undefined) return { ...check, observed: "no verdict", passed: null };
+  const judged = judgedHere(input);
+  if (judged === undefined) return { ...check, observed: noVerdict, passed: null };
   const lost = judged.row.routers.reduce((sum, { lostLines }) => sum + lostLines, 0);
   return { ...check, observed: `${formatCount(lost)} lines`, passed: lost === 0 };
 }
 
-function unexpectedErrors({ judged }: GateInput): Check {
+function unexpectedErrors(input: GateInput): Check {
   const check = {
     name: "unexpected errors",
     window: "this attempt",
     limit: "no e-value above 20 for wrong, stuck or not found answers",
   };
-  if (judged === undefined) return { ...check, observed: "no verdict", passed: null };
+  const judged = judgedHere(input);
+  if (judged === undefined) return { ...check, observed: noVerdict, passed: null };
   const against = judged.verdict.findings.filter(
     ({ sli, action }) =>
       (sli === "wrong" || sli === "stuck" || sli === "notFound") &&
@@ -179,12 +147,6 @@ function inWindowOfBoth(input: GateInput, check: Check): Check {
     passed: v1.requests >= input.thresholds.window.minimumRequests ? check.passed : null,
   }));
   return both;
-}
-
-function resources(input: GateInput): Check {
-  const { cpuPercent, memoryPercent } = input.thresholds.alert;
-  const limit = `CPU at most ${cpuPercent} %, memory at most ${memoryPercent} % of the limits`;
-  return inFigures(input, "resources", limit, ["alert-cpu", "alert-memory"]);
 }
 
 function fallbacks({ routers: { reports }, routers }: GateInput): Check {
