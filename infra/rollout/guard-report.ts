@@ -50,6 +50,7 @@ export const guardReportSchema = z.object({
   rates: z.record(z.enum(sides), rates),
   /** V2's figures; null while none were read. */
   pool: z.custom<PoolFigures>((value) => typeof value === "object" && value !== null).nullable(),
+  /** Those whose report is not stale. */
   routers: z.object({ expected: z.number(), reporting: z.number() }),
   /** Engagement that this guard is putting or has put into force in this attempt. */
   braking: z

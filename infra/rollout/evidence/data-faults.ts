@@ -23,6 +23,11 @@ const fault = (code: string, text: string, action: "hold" | "unknown" = "hold"):
   text,
 });
 
+/** Routers of a row that have reported lately. */
+export function freshRouters(row: EvidenceRow, { evaluation }: Intervals): EvidenceRow["routers"] {
+  return row.routers.filter(({ at }) => row.at - at <= staleEvaluations * evaluation);
+}
+
 /**
  * What is wrong with the sources. Faults keep a stage from passing and never lower traffic. When no router's report is
  * fresh, nothing can be decided.
@@ -35,8 +40,8 @@ export function sourceFaults(
   expected: readonly PoolFigure[],
 ): Finding[] {
   const faults: Finding[] = [];
-  const limit = staleEvaluations * intervals.evaluation;
-  const stale = row.routers.filter(({ at }) => row.at - at > limit);
+  const fresh = freshRouters(row, intervals);
+  const stale = row.routers.filter((router) => !fresh.includes(router));
   const missing = row.routersExpected - row.routers.length;
   if (stale.length === row.routers.length) {
     faults.push(fault("no-source", "no router has given a fresh report", "unknown"));

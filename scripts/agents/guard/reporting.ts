@@ -1,5 +1,6 @@
 import type { Attempt } from "../../../infra/rollout/evidence/attempt.ts";
 import { budget } from "../../../infra/rollout/evidence/budget.ts";
+import { freshRouters } from "../../../infra/rollout/evidence/data-faults.ts";
 import type { EvaluationSettings, Verdict } from "../../../infra/rollout/evidence/evaluate.ts";
 import type { EvidenceRow } from "../../../infra/rollout/evidence/row.ts";
 import type { GuardReport } from "../../../infra/rollout/guard-report.ts";
@@ -27,6 +28,7 @@ export function reportOf(told: Reported): GuardReport {
   const limits = budget(falseRollbackPercent, notFound, evaluation.controlledStages);
   const { enabled, waiting, writtenAt, problem } = journal;
   const { name, percentage, since } = row.stage;
+  const reporting = freshRouters(row, evaluation.intervals).length;
   return {
     pod,
     at: row.at,
@@ -37,7 +39,7 @@ export function reportOf(told: Reported): GuardReport {
     limits: { cumulative: limits.cumulative, stage: limits.stage },
     rates,
     pool: row.pool,
-    routers: { expected: row.routersExpected, reporting: row.routers.length },
+    routers: { expected: row.routersExpected, reporting },
     braking,
     journal: { enabled, waiting, writtenAt, problem },
   };
