@@ -41,8 +41,14 @@ const flagsDirectory = "/etc/guard/flags";
 /** Seconds in which a stopping guard hands its Lease over and writes what it still has. */
 const terminationSeconds = 15;
 
-/** Room for the guard's heap, MiB: with it full, the process takes 210 of the pod's 256 (measured). */
-const nodeOptions = "--max-semi-space-size=4 --max-old-space-size=144";
+/**
+ * Room for the guard's heap, MiB. With 100 routers, 1,000 pods and nearly two million sessions it uses 40, and the process
+ * takes 180 of the pod's 256 (measured). Twice the room for young objects takes ten more and saves no CPU time.
+ */
+const nodeOptions = "--max-semi-space-size=2 --max-old-space-size=144";
+
+/** Most arenas of glibc's malloc. With one for each thread, as is its default, the process takes 14 MiB more (measured). */
+const mallocArenas = "2";
 
 /**
  * The guard alone. Neither the stage nor whether there is a V2 is in its specification: it watches from the first stage
@@ -109,5 +115,6 @@ function environment({
           secret("PGPASSWORD", database.credentialsSecret, "PGPASSWORD"),
         ]),
     { name: "NODE_OPTIONS", value: nodeOptions },
+    { name: "MALLOC_ARENA_MAX", value: mallocArenas },
   ];
 }

@@ -1,11 +1,14 @@
-import type { RouterVsEnvoy, BenchResult } from "./result.ts";
+import type { GuardFigures } from "./guard/guard-figures.ts";
+import { waitingText, type BenchResult, type RouterVsEnvoy } from "./result.ts";
 import type { BrakeTime } from "./stack/brake-time.ts";
+import type { Detection } from "./stack/detection.ts";
 import type { StageChange } from "./stack/stage-change.ts";
 import { quantile, type Spread } from "./statistics.ts";
 
 /** The result for people. */
 export function resultTable(result: BenchResult): string {
-  const { routerVsEnvoy, stageChange, brake, goals, machine, versions, engine } = result;
+  const { routerVsEnvoy, stageChange, brake, detection, guard, goals, machine, versions, engine } =
+    result;
   const stack = engine
     ? [
         `engine ${engine.engine.version}, language host ${engine.languageHost}, providers ` +
@@ -18,6 +21,8 @@ export function resultTable(result: BenchResult): string {
     ...(routerVsEnvoy ? [...routerLines(routerVsEnvoy), ""] : []),
     ...(stageChange ? [...stageChangeLines(stageChange), ""] : []),
     ...(brake ? [...brakeLines(brake), ""] : []),
+    ...(detection ? [...detectionLines(detection), ""] : []),
+    ...(guard ? [...guardLines(guard), ""] : []),
     ...columns([
       ["goal", "", "measured", ""],
       ...goals.map(({ what, goal, measured, verdict }) => [
@@ -117,6 +122,55 @@ function brakeLines(times: readonly BrakeTime[]): string[] {
       `${verbSeconds.toFixed(2)} s`,
     ]),
   ]);
+}
+
+function detectionLines({ stage, requestsPerSecond, faults, healthy }: Detection): string[] {
+  return [
+    ...columns([
+      [
+        `detection at ${stage}, ${requestsPerSecond} requests/s`,
+        "0 % after",
+        "each",
+        "failed requests",
+      ],
+      ...faults.map(({ name, firstBadToZeroSeconds, failedRequests, figures }) => [
+        name,
+        secondsText(firstBadToZeroSeconds),
+        figures.map((figure) => secondsText(figure.firstBadToZeroSeconds)).join(", "),
+        String(failedRequests),
+      ]),
+    ]),
+    `${healthy.falseRollbacks} rollbacks in ${healthy.migrations} healthy migrations, each ${healthy.outageSeconds} s without data`,
+  ];
+}
+
+function secondsText(seconds: number | null): string {
+  return seconds === null ? "no brake" : `${seconds.toFixed(1)} s`;
+}
+
+function guardLines(guard: GuardFigures): string[] {
+  const { load, sessions, evaluations, coreShare, memory } = guard;
+  const count = (value: number) => value.toLocaleString("en");
+  const mebibytes = (value: number) => `${value.toFixed(0)} MiB`;
+  return [
+    ...columns([
+      [`guard, ${evaluations.count} evaluations`, "median", "p99", "longest"],
+      [
+        "from asking to the verdict",
+        ...[evaluations.median, evaluations.p99, evaluations.longest.whole].map(
+          (seconds) => `${seconds.toFixed(3)} s`,
+        ),
+      ],
+    ]),
+    ...columns([
+      ["memory", "at most", "own", "files"],
+      ["", ...[memory.peak, memory.anonymous, memory.file].map(mebibytes)],
+    ]),
+    `${coreShare.toFixed(2)} of a core; at most ${evaluations.longestPause.toFixed(1)} s from one verdict to the next`,
+    waitingText(guard),
+    `with ${count(load.agents)} agents, ${count(load.pods)} pods, ${count(load.decisionsPerSecond)} requests a second, ` +
+      `${count(sessions)} sessions in the end`,
+  ];
 }
 
 function ratio({ median, low, high }: Spread): string {

@@ -1,7 +1,9 @@
 import type { EngineInventory } from "../local/engine.ts";
+import type { GuardFigures } from "./guard/guard-figures.ts";
 import type { AgentFigures, Comparison } from "./router/compare.ts";
 import type { RouterProfile } from "./router/profile.ts";
 import type { BrakeTime } from "./stack/brake-time.ts";
+import { measuredFaults, type Detection } from "./stack/detection.ts";
 import type { StageChange } from "./stack/stage-change.ts";
 import type { Spread } from "./statistics.ts";
 
@@ -27,6 +29,8 @@ export interface Measured {
   readonly routerVsEnvoy?: RouterVsEnvoy;
   readonly stageChange?: StageChange;
   readonly brake?: readonly BrakeTime[];
+  readonly detection?: Detection;
+  readonly guard?: GuardFigures;
 }
 
 /** `not shown`: what was measured would meet the goal, but scatters so much that it may be chance. */
@@ -59,6 +63,13 @@ const goals = {
   mostProgramSeconds: 1.5,
   /** From the command to 0 % everywhere, its processes included. */
   mostBrakeSeconds: 1.5,
+  /** From V2's first bad answer to 0 % everywhere, by failure; and what callers see of it. */
+  mostDetectionSeconds: { [measuredFaults[0]]: 3, [measuredFaults[1]]: 20 },
+  mostFailedRequests: 25,
+  /** The guard's longest evaluation: meanwhile it sees nothing that V2 does. */
+  mostEvaluationSeconds: 0.5,
+  /** Most memory that its process ever took, MiB. */
+  mostGuardMebibytes: 200,
 } as const;
 
 /** Judges what was measured. */
@@ -67,6 +78,8 @@ export function judge(measured: Measured): BenchResult {
     ...routerGoals(measured.routerVsEnvoy),
     ...stageChangeGoals(measured.stageChange),
     ...(measured.brake ?? []).map(brakeGoal),
+    ...detectionGoals(measured.detection),
+    ...guardGoals(measured.guard),
   ];
   return { ...measured, goals: found, allMet: found.every(({ verdict }) => verdict === "met") };
 }
@@ -153,6 +166,76 @@ function brakeGoal({ replicas, engageToZeroSeconds, verbSeconds }: BrakeTime): G
     verdict: verdictOf(engageToZeroSeconds < goals.mostBrakeSeconds),
     why: `brake[].figures: the verb's own process takes ${verbSeconds.toFixed(2)} s of it, the rest is npm`,
   });
+}
+
+function detectionGoals(detection: Detection | undefined): Goal[] {
+  if (!detection) return [];
+  const { stage, faults, healthy } = detection;
+  const seconds = faults.map(({ name, firstBadToZeroSeconds, figures }) => {
+    const most = goals.mostDetectionSeconds[name];
+    const all = figures.map((figure) => figure.firstBadToZeroSeconds ?? "no brake").join(", ");
+    return goal({
+      what: `${name} at ${stage}: off traffic`,
+      goal: `within ${most} s`,
+      measured:
+        firstBadToZeroSeconds === null ? "no brake" : `${firstBadToZeroSeconds.toFixed(1)} s`,
+      verdict: verdictOf(firstBadToZeroSeconds !== null && firstBadToZeroSeconds <= most),
+      why: `detection.faults[].figures: ${all}`,
+    });
+  });
+  const failed = faults
+    .filter(({ name }) => name === measuredFaults[0])
+    .map(({ name, failedRequests, figures }) =>
+      goal({
+        what: `${name} at ${stage}: failed requests`,
+        goal: `at most ${goals.mostFailedRequests}`,
+        measured: String(failedRequests),
+        verdict: verdictOf(failedRequests <= goals.mostFailedRequests),
+        why: `detection.faults[].figures: ${figures.map((figure) => figure.failedRequests).join(", ")}`,
+      }),
+    );
+  return [
+    ...seconds,
+    ...failed,
+    goal({
+      what: `rollbacks in ${healthy.migrations} healthy migrations, ${healthy.outageSeconds} s without data in each`,
+      goal: "0",
+      measured: String(healthy.falseRollbacks),
+      verdict: verdictOf(healthy.falseRollbacks === 0),
+    }),
+  ];
+}
+
+function guardGoals(guard: GuardFigures | undefined): Goal[] {
+  if (!guard) return [];
+  const { load, evaluations, memory } = guard;
+  const { longest } = evaluations;
+  const judging = longest.whole - longest.collecting;
+  const parts = (["heap", "external", "file"] as const).map(
+    (part) => `${part} ${memory[part].toFixed(0)} MiB`,
+  );
+  return [
+    goal({
+      what: `longest evaluation of the guard, ${load.agents} agents and ${load.pods.toLocaleString("en")} pods`,
+      goal: `under ${goals.mostEvaluationSeconds} s`,
+      measured: `${longest.whole.toFixed(2)} s`,
+      verdict: verdictOf(longest.whole < goals.mostEvaluationSeconds),
+      why: `guard.evaluations: collecting takes ${longest.collecting.toFixed(2)} s of it, judging ${judging.toFixed(2)} s; ${waitingText(guard)}`,
+    }),
+    goal({
+      what: `most memory of the guard, ${guard.sessions.toLocaleString("en")} sessions`,
+      goal: `under ${goals.mostGuardMebibytes} MiB`,
+      measured: `${memory.peak.toFixed(0)} MiB`,
+      verdict: verdictOf(memory.peak < goals.mostGuardMebibytes),
+      why: `guard.memory: in the end ${parts.join(", ")}`,
+    }),
+  ];
+}
+
+/** How much the machine was in the way, as a clause. */
+export function waitingText({ waiting }: GuardFigures): string {
+  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+  return `the guard waited for its core ${percent(waiting.guard)} of the time, the agents ${percent(waiting.agents)}`;
 }
 
 function goal({ why, ...rest }: Goal): Goal {

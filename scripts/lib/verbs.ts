@@ -42,7 +42,7 @@ export const verbGroups: readonly VerbGroup[] = [
       test: "Run the tests that need no root and no cluster",
       "test:long": "Test with inputs in large numbers, of which npm test takes a sample",
       "test:cluster": "Run the tests that need the local environment",
-      bench: "Measure the router against plain Envoy, a change of the stage, and the brake",
+      bench: "Measure router, stage changes, brake and guards beside their goals",
       check: "Check format, lint, types and unused code",
       "check:format": "Check that every file is formatted",
       "check:lint": "Check the lint rules",

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
+import type { GuardFigures } from "../../scripts/bench/guard/guard-figures.ts";
 import { judge, type Measured, type RouterVsEnvoy } from "../../scripts/bench/result.ts";
 import { resultTable } from "../../scripts/bench/result-table.ts";
 import { summarize, type ArmFigures, type Pair } from "../../scripts/bench/router/compare.ts";
 import type { BrakeTime } from "../../scripts/bench/stack/brake-time.ts";
+import { summarizeFault } from "../../scripts/bench/stack/detection.ts";
 import { summarizeChanges } from "../../scripts/bench/stack/stage-change.ts";
 
 const plain: ArmFigures = {
@@ -41,7 +43,53 @@ function brakeTime(replicas: number, engageToZeroSeconds: number): BrakeTime {
   return { replicas, engageToZeroSeconds, verbSeconds: 0.8, spread, figures: [] };
 }
 
-function measured(router: Partial<ArmFigures>, up: number, brake: number): Measured {
+/** Figures of a guard whose longest evaluation took so many seconds, and that took so many MiB at most. */
+function guardFigures(longest: number, peak: number): GuardFigures {
+  return {
+    load: {
+      agents: 100,
+      pods: 1000,
+      figuresSeconds: 5,
+      decisionsPerSecond: 10_000,
+      requestsPerSession: 7,
+      knownSessions: 1_800_000,
+      warmUpSeconds: 10,
+      measuredSeconds: 60,
+    },
+    sessions: 1_900_000,
+    journal: true,
+    evaluations: {
+      count: 60,
+      median: 0.05,
+      p99: 0.2,
+      longest: { whole: longest, collecting: longest - 0.01 },
+      longestPause: 1.25,
+    },
+    coreShare: 0.251,
+    waiting: { guard: 0.012, agents: 0.2 },
+    memory: { peak, anonymous: 125, file: 60, heap: 41, external: 52 },
+  };
+}
+
+function detection(seconds: number | null, failedRequests: number, falseRollbacks: number) {
+  const figures = [1, 2, 0.5].map((extra) => ({
+    firstBadToZeroSeconds: seconds === null ? null : seconds - 1 + extra,
+    failedRequests,
+  }));
+  return {
+    stage: "p10",
+    requestsPerSecond: 100,
+    faults: [summarizeFault("V2 fails always", figures), summarizeFault("V2 fails 20 %", figures)],
+    healthy: { migrations: 3, outageSeconds: 60, falseRollbacks },
+  };
+}
+
+function measured(
+  router: Partial<ArmFigures>,
+  up: number,
+  brake: number,
+  guard: GuardFigures,
+): Measured {
   return {
     startedAt: "2026-01-01T00:00:00.000Z",
     durationSeconds: 100,
@@ -63,11 +111,18 @@ function measured(router: Partial<ArmFigures>, up: number, brake: number): Measu
     },
     stageChange: summarizeChanges([change(up, 1), change(up + 1, 1), change(up - 1, 1)]),
     brake: [brakeTime(2, brake), brakeTime(10, brake)],
+    detection: brake > 1.5 ? detection(3.1, 26, 1) : detection(3, 25, 0),
+    guard,
   };
 }
 
-const good = measured({}, 4, 1);
-const bad = measured({ throughput: 9000, cpuMicroseconds: 110, p99Ms: 2.4 }, 6, 1.7);
+const good = measured({}, 4, 1, guardFigures(0.25, 195));
+const bad = measured(
+  { throughput: 9000, cpuMicroseconds: 110, p99Ms: 2.4 },
+  6,
+  1.7,
+  guardFigures(0.5, 200),
+);
 
 describe("figures of the pairs", () => {
   it("are medians of ratios and differences within a pair", () => {
@@ -90,7 +145,7 @@ describe("figures of the pairs", () => {
 describe("goals", () => {
   it("are all met by good figures, without reasons", () => {
     const { goals, allMet } = judge(good);
-    expect(goals).toHaveLength(7);
+    expect(goals).toHaveLength(13);
     expect(goals.filter(({ verdict }) => verdict !== "met")).toEqual([]);
     expect(goals.some(({ why }) => why !== undefined)).toBe(false);
     expect(allMet).toBe(true);
@@ -115,6 +170,25 @@ describe("goals", () => {
         "brake to 0 % at 10 replicas, process start included",
         expect.stringContaining("takes 0.80 s"),
       ],
+      ["V2 fails always at p10: off traffic", "detection.faults[].figures: 3.1, 4.1, 2.6"],
+      ["V2 fails always at p10: failed requests", "detection.faults[].figures: 26, 26, 26"],
+      ["rollbacks in 3 healthy migrations, 60 s without data in each", undefined],
+      [
+        "longest evaluation of the guard, 100 agents and 1,000 pods",
+        "guard.evaluations: collecting takes 0.49 s of it, judging 0.01 s; the guard waited for its core 1 % of the time, the agents 20 %",
+      ],
+      [
+        "most memory of the guard, 1,900,000 sessions",
+        "guard.memory: in the end heap 41 MiB, external 52 MiB, file 60 MiB",
+      ],
+    ]);
+  });
+
+  it("are missed by a V2 that is not braked in most of the tries", () => {
+    const { goals } = judge({ ...good, detection: detection(null, 0, 0) });
+    expect(goals.filter(({ verdict }) => verdict === "missed")).toMatchObject([
+      { what: "V2 fails always at p10: off traffic", measured: "no brake" },
+      { what: "V2 fails 20 % at p10: off traffic", measured: "no brake" },
     ]);
   });
 
@@ -148,7 +222,14 @@ describe("the table", () => {
     expect(table).toContain("router-agent: 9.0 CPU µs a request at 5000 a second");
     expect(table).toContain("pulumi up 6.00 s 5.00 to 7.00");
     expect(table).toContain("10 replicas 1.70 s");
-    expect(table.match(/MISSED/g)).toHaveLength(6);
+    expect(table).toContain("guard, 60 evaluations median p99 longest");
+    expect(table).toContain("from asking to the verdict 0.050 s 0.200 s 0.500 s");
+    expect(table).toContain("200 MiB 125 MiB 60 MiB");
+    expect(table).toContain("0.25 of a core; at most 1.3 s from one verdict to the next");
+    expect(table).toContain("the guard waited for its core 1 % of the time, the agents 20 %");
+    expect(table).toContain("100 agents, 1,000 pods, 10,000 requests a second, 1,900,000 sessions");
+    expect(table).toContain("V2 fails 20 % 3.1 s 3.1 s, 4.1 s, 2.6 s 26");
+    expect(table.match(/MISSED/g)).toHaveLength(11);
     expect(table).not.toContain("the load was the limit");
   });
 
@@ -160,5 +241,6 @@ describe("the table", () => {
     expect(table).toContain("pulumi up");
     expect(table).not.toContain("router");
     expect(table).not.toContain("brake");
+    expect(table).not.toContain("guard");
   });
 });

@@ -191,6 +191,7 @@ describe("the guard's secrets", () => {
       "PGUSER",
       "PGSSLMODE",
       "NODE_OPTIONS",
+      "MALLOC_ARENA_MAX",
     ]);
   });
 
@@ -232,6 +233,7 @@ describe("the guard's secrets", () => {
       "POD_NAMESPACE",
       "GUARD_TOKEN",
       "NODE_OPTIONS",
+      "MALLOC_ARENA_MAX",
     ]);
     expect(() => findResource(bare, types.secret, "guard-credentials")).toThrow(/no .*Secret/);
   });

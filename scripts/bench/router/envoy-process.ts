@@ -20,7 +20,7 @@ export function chooseCores(available: number = availableParallelism()): Cores {
   if (available < 2) {
     throw new VerbError(
       exitCodes.refused,
-      "this machine has one core: Envoy and its load need one each. Run it on a machine with two cores or more.",
+      "this machine has one core: what is measured and its load need one each. Run it on a machine with two cores or more.",
     );
   }
   return { measured: 1, load: 0, pools: available > 2 ? 2 : 0 };

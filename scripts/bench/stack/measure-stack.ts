@@ -3,6 +3,7 @@ import type { Progress } from "../../local/progress.ts";
 import { RunningStack } from "../../rehearsal/running-stack.ts";
 import { setUpStack } from "../../rehearsal/stack-set-up.ts";
 import { measureBrake, type BrakeTime } from "./brake-time.ts";
+import { measureDetection, type Detection } from "./detection.ts";
 import { measureStageChanges, type StageChange } from "./stage-change.ts";
 
 const stackName = "bench";
@@ -15,6 +16,7 @@ const replicaCounts = [2, 10] as const;
 export interface StackFigures {
   readonly stageChange?: StageChange;
   readonly brake?: readonly BrakeTime[];
+  readonly detection?: Detection;
 }
 
 /** What to measure, and where. */
@@ -22,6 +24,7 @@ export interface StackMeasurement {
   readonly environment: Environment;
   readonly stageChange: boolean;
   readonly brake: boolean;
+  readonly detection: boolean;
   readonly progress: Progress;
   readonly signal: AbortSignal;
 }
@@ -45,9 +48,13 @@ export async function measureStack(measurement: StackMeasurement): Promise<Stack
       brake.push(await measureBrake(stack, replicas, progress));
       signal.throwIfAborted();
     }
+    const detection = measurement.detection
+      ? await measureDetection(environment, stack, progress)
+      : undefined;
     return {
       ...(stageChange ? { stageChange } : {}),
       ...(brake.length > 0 ? { brake } : {}),
+      ...(detection ? { detection } : {}),
     };
   } finally {
     await stack.end();
