@@ -183,8 +183,13 @@ describe("the API server", () => {
       const args = ["--namespace", stack.commands.namespace, "apply", "-f", "-"];
       await environment.execInside("kubectl", args, binding);
     };
-    await kubectl("delete", "rolebinding", "router");
-    await contact(false);
+    const refuse = async () => {
+      await kubectl("delete", "rolebinding", "router");
+      await contact(false);
+      // The watch of the other ConfigMap is open until its own read is refused, three seconds later at most.
+      await life.reportsAfter(5);
+    };
+    await refuse();
     await life.breakGlass("unseen");
     for (const report of await life.reportsAfter(4)) {
       expect(report).toMatchObject({ appliedPercentage: 50, brake: { engagements: [] } });
@@ -195,8 +200,7 @@ describe("the API server", () => {
     // Both have their watches again, so that the loss that follows is not taken for the one before.
     await contact(true);
 
-    await kubectl("delete", "rolebinding", "router");
-    await contact(false);
+    await refuse();
     const data = { engaged: null, "released.anonymous": "{}" };
     await kubectl("patch", "configmap", "brake", "--type=merge", "-p", dataPatch(data));
     for (const report of await life.reportsAfter(4)) {
