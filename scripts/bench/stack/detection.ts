@@ -41,7 +41,7 @@ type MeasuredFault = (typeof measuredFaults)[number];
 const calmSeconds = 5;
 const shadowSeconds = 15;
 
-/** Breaks V2 at 10 % again and again, then migrates healthy ones; the stack is left at stage `shadow`. */
+/** Breaks V2 at 10 % again and again, then migrates healthy ones, under load. */
 export async function measureDetection(
   environment: Environment,
   stack: RunningStack,

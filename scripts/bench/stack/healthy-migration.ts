@@ -41,6 +41,7 @@ async function migrate(
   number: number,
   detail: (text: string) => void,
 ): Promise<void> {
+  detail("stage shadow");
   // Other pods are another build, with which another attempt begins.
   const build = { "v2.resources.requests.memory": `${64 + number}Mi` };
   await stack.commands.setConfig(build);
@@ -55,8 +56,6 @@ async function migrate(
     await blindGuards(stack);
     await stack.hold(staySeconds);
   }
-  detail("stage shadow");
-  await stack.enter("shadow");
 }
 
 /** Cuts all guards off from everything that they judge by. */
