@@ -87,7 +87,7 @@ describe("the guard's pods", () => {
       startupProbe: probe("/livez"),
       livenessProbe: probe("/livez"),
       readinessProbe: probe("/readyz"),
-      resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "256Mi" } },
+      resources: { requests: { cpu: "50m", memory: "128Mi" }, limits: { memory: "384Mi" } },
     });
   });
 

@@ -45,7 +45,7 @@ export function guardEnvironment(
     POD_NAMESPACE: namespace,
     GUARD_TOKEN: tokens.agent,
     ROUTER_BRAKE_TOKEN: tokens.brake,
-    NODE_OPTIONS: "--max-semi-space-size=4 --max-old-space-size=144",
+    NODE_OPTIONS: "--max-semi-space-size=2 --max-old-space-size=144",
     MALLOC_ARENA_MAX: "2",
     ...(database === undefined
       ? {}
