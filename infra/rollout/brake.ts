@@ -150,6 +150,11 @@ export function isReleased(data: Readonly<Record<string, string>>, id: string): 
   return Object.hasOwn(data, releasedPrefix + id);
 }
 
+/** Whether the content of the ConfigMap knows an id that a program gave: it engages or releases it. */
+export function isWritten(data: Readonly<Record<string, string>>, id: string): boolean {
+  return Object.hasOwn(data, engagedPrefix + id) || isReleased(data, id);
+}
+
 const unknownText = "unknown";
 
 const absentEngagement: Engagement = {

@@ -102,12 +102,21 @@ export const faultPlans: readonly FaultPlan[] = [
   },
 ];
 
+/**
+ * A planned failure.
+ *
+ * @throws RangeError where none has the name
+ */
+export function plannedFault(name: string): FaultPlan {
+  const plan = faultPlans.find((one) => one.name === name);
+  if (plan === undefined) throw new RangeError(`No fault is planned as "${name}".`);
+  return plan;
+}
+
 /** Those that a rehearsal tries: two at p5, two at p25. */
-export const rehearsedFaults: readonly FaultPlan[] = faultPlans.filter(({ name }) =>
-  [
-    "V2 fails always",
-    "V2 breaks every program",
-    "V2 takes three times V1's p95",
-    "both sides fail half of their requests",
-  ].includes(name),
-);
+export const rehearsedFaults: readonly FaultPlan[] = [
+  "V2 fails always",
+  "V2 breaks every program",
+  "V2 takes three times V1's p95",
+  "both sides fail half of their requests",
+].map(plannedFault);

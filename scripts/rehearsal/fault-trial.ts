@@ -2,6 +2,8 @@ import type { DecisionLine } from "../../infra/rollout/decision-log.ts";
 import type { Environment } from "../local/environment.ts";
 import type { FaultPlan } from "./fault-plans.ts";
 import { isByGuard } from "../../infra/rollout/brake.ts";
+import { leadingReport } from "../lib/guards.ts";
+import { guardPods } from "./guard-pods.ts";
 import { faultUrls, setPoolFaults } from "./pool-faults.ts";
 import type { RequestRecord } from "./records.ts";
 import type { RunningStack } from "./running-stack.ts";
@@ -127,23 +129,15 @@ function brakedByGuard({ observed }: RunningStack): number | undefined {
 /** Releases as a person does who has repaired V2, above p5 too, and waits until another attempt has begun. */
 async function releaseGuards(stack: RunningStack, percentage: number): Promise<void> {
   const { commands, observed } = stack;
-  const attempt = await attemptOf(stack);
+  const attemptName = async () => leadingReport((await guardPods(commands)) ?? [])?.attempt?.name;
+  const attempt = await attemptName();
   const reason = ["--reason", "drill: V2 is repaired", "--force", "--yes"];
   await commands.stackVerb("release", reason);
   // Where V2 has crashed, the raise waits for a pod that is ready.
   await observed.until(`every router to apply ${percentage} % again`, 90, () =>
     observed.convergedSince(percentage),
   );
-  for (let tries = 0; tries < 20 && (await attemptOf(stack)) === attempt; tries += 1) {
+  for (let tries = 0; tries < 20 && (await attemptName()) === attempt; tries += 1) {
     await stack.hold(0.5);
   }
-}
-
-/** Name of the attempt in force, as the guards say. */
-async function attemptOf({ commands }: RunningStack): Promise<string | undefined> {
-  const { output } = await commands.stackVerb("status", ["--json"]);
-  const { guards } = JSON.parse(output) as {
-    guards: { report?: { leads: boolean; attempt: { name: string } | null } }[];
-  };
-  return guards.find(({ report }) => report?.leads === true)?.report?.attempt?.name;
 }

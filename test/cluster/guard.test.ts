@@ -4,8 +4,9 @@ import type { Side } from "../../infra/rollout/decision.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defaultShape } from "../../scripts/rehearsal/load-plan.ts";
 import type { FaultPlan } from "../../scripts/rehearsal/fault-plans.ts";
-import { faultPlans } from "../../scripts/rehearsal/fault-plans.ts";
+import { plannedFault } from "../../scripts/rehearsal/fault-plans.ts";
 import { tryFault } from "../../scripts/rehearsal/fault-trial.ts";
+import { guardPods } from "../../scripts/rehearsal/guard-pods.ts";
 import { replayJournal } from "../../scripts/rehearsal/replay-check.ts";
 import { guardCircumstances } from "./support/circumstances.ts";
 import { GuardJournal } from "./support/guard-journal.ts";
@@ -40,28 +41,10 @@ afterAll(async () => {
   writeGuardTable(cases);
 });
 
-interface Guards {
-  readonly guards: {
-    readonly pod: string;
-    readonly report?: {
-      readonly leads: boolean;
-      readonly attempt: { readonly since: number };
-      readonly rates: Readonly<Record<Side, { readonly sessions: number }>>;
-      readonly journal: { readonly waiting: number; readonly problem: string | null };
-      readonly routers: { readonly expected: number; readonly reporting: number };
-    };
-  }[];
-}
-
-async function guardsNow(): Promise<Guards["guards"] | undefined> {
-  const status = await test.stack.commands.stackVerb("status", ["--json"], { mayFail: true });
-  return status.code === 0 ? (JSON.parse(status.output) as Guards).guards : undefined;
-}
-
 /** Both guards report, one of them leads, and its journal has nothing left to write. */
 async function settled(): Promise<void> {
   const look = async () => {
-    const guards = await guardsNow();
+    const guards = await guardPods(test.stack.commands);
     return guards?.map(({ report }) => [
       report?.journal.waiting,
       report?.journal.problem,
@@ -79,8 +62,7 @@ async function settled(): Promise<void> {
 }
 
 function planned(name: string): FaultPlan {
-  const plan = faultPlans.find((one) => one.name === name);
-  if (plan === undefined) throw new Error(`no fault is planned as ${name}`);
+  const plan = plannedFault(name);
   // Whoever was killed has to come back first.
   return { ...plan, stage: "p25", seconds: plan.expected ? 60 : 15 };
 }
@@ -168,9 +150,9 @@ it("lost no request, no program and no evidence, and every verdict is computed a
   expect(stack.observed.reports.map(({ log }) => log.lostLines)).toEqual([0, 0]);
   await settled();
   // Over all that was killed and cut off: both guards know what the routers decided.
-  for (const { report } of (await guardsNow()) ?? []) {
-    if (report === undefined) throw new Error("a guard does not report");
-    const { attempt, rates } = report;
+  for (const { report } of (await guardPods(stack.commands)) ?? []) {
+    const { attempt = null, rates } = report ?? {};
+    if (attempt === null || rates === undefined) throw new Error("a guard does not report");
     for (const side of sides) {
       expect(rates[side].sessions).toBeGreaterThanOrEqual(
         sessionsIn(attempt.since + hearing, side),

@@ -52,7 +52,7 @@ export class SessionTable {
     if (this.length >= this.capacity) return -1;
     if (this.length === this.room) {
       this.grow();
-      slot = this.freeSlot(high, low, percentage);
+      slot = this.placeOf(high, low, percentage);
     }
     const entry = this.length;
     this.length += 1;
@@ -144,12 +144,6 @@ export class SessionTable {
     }
   }
 
-  private freeSlot(high: number, low: number, percentage: number): number {
-    let slot = this.slotOf(high, low, percentage);
-    while (this.slots[slot] !== 0) slot = (slot + 1) & (this.slots.length - 1);
-    return slot;
-  }
-
   private grow(): void {
     this.room *= 2;
     this.highs = resized(this.highs, new Uint32Array(this.room));
@@ -160,7 +154,7 @@ export class SessionTable {
     this.slots = new Int32Array(this.room * slotsPerEntry);
     for (let entry = 0; entry < this.length; entry += 1) {
       const [high, low] = [this.highs[entry] ?? 0, this.lows[entry] ?? 0];
-      this.slots[this.freeSlot(high, low, this.percentages[entry] ?? 0)] = entry + 1;
+      this.slots[this.placeOf(high, low, this.percentages[entry] ?? 0)] = entry + 1;
     }
   }
 }

@@ -32,9 +32,9 @@ export function* tableEvents(table: SessionTable): Generator<Buffer> {
   for (const firsts of [true, false]) {
     for (let entry = 0; entry < table.size; entry += 1) {
       const percentage = table.percentageOf(entry);
+      if (percentage === wholeAttempt) continue;
       // Bit by bit: there is one for each kind.
       for (let kinds = kindsOf(table.flagsOf(entry), firsts); kinds !== 0; kinds &= kinds - 1) {
-        if (percentage === wholeAttempt) break;
         const [high, low] = [table.highOf(entry), table.lowOf(entry)];
         const onV2 = bucketOfHalves(high, low) < percentage;
         const kind = 31 - Math.clz32(kinds & -kinds);

@@ -187,11 +187,27 @@ function dwell(input: GateInput): Check {
     return { ...check, observed: "it stays until people go on", limit: "people", passed: true };
   }
   const limit = `${formatSeconds(needed)} or more`;
+  return byVerdict(input, { ...check, limit }, ({ row: { at, stage } }) => {
+    const stayed = Math.max(0, (at - stage.since) / 1000);
+    return { observed: formatSeconds(stayed), passed: stayed >= needed };
+  });
+}
+
+/**
+ * A check that only a verdict on the declared stage can decide.
+ *
+ * @param decide says what was seen in it, and whether that is enough
+ */
+export function byVerdict(
+  input: GateInput,
+  check: Pick<Check, "name" | "limit" | "window">,
+  decide: (judged: JudgedRow) => Pick<Check, "observed" | "passed">,
+): Check {
   const judged = judgedHere(input);
-  if (judged === undefined) return { ...check, limit, observed: noVerdict, passed: null };
-  const { at, stage } = judged.row;
-  const stayed = Math.max(0, (at - stage.since) / 1000);
-  return { ...check, limit, observed: formatSeconds(stayed), passed: stayed >= needed };
+  return {
+    ...check,
+    ...(judged === undefined ? { observed: noVerdict, passed: null } : decide(judged)),
+  };
 }
 
 /** What is missing, as the end of a check. */

@@ -1,7 +1,6 @@
-import type { Finding } from "../evidence/findings.ts";
 import { judgedAfterSeconds } from "../evidence/memory-growth.ts";
 import type { PoolFigure } from "../evidence/row.ts";
-import { formatSeconds, judgedHere, missing, noVerdict, noWindow } from "./checks.ts";
+import { byVerdict, formatSeconds, judgedHere, missing, noWindow } from "./checks.ts";
 import type { Check, GateInput, Questions } from "./checks.ts";
 
 /** A check that no finding of these codes speaks against. */
@@ -12,13 +11,11 @@ export function withoutFinding(
   codes: readonly string[],
 ): Check {
   const check = { name, limit, window: "the windows of the limits" };
-  const judged = judgedHere(input);
-  if (judged === undefined) return { ...check, observed: noVerdict, passed: null };
-  const found = judged.verdict.findings.filter(({ code }: Finding) => codes.includes(code));
-  if (found.length > 0) {
-    return { ...check, observed: found.map(({ text }) => text).join("; "), passed: false };
-  }
-  return { ...check, observed: "nothing found", passed: true };
+  return byVerdict(input, check, ({ verdict: { findings } }) => {
+    const found = findings.filter(({ code }) => codes.includes(code));
+    const observed = found.map(({ text }) => text).join("; ") || "nothing found";
+    return { observed, passed: found.length === 0 };
+  });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { formatCount, formatPercent } from "../evidence/format.ts";
 import type { SideWindow } from "../evidence/windows.ts";
-import { judgedHere, missing, noVerdict, noWindow } from "./checks.ts";
+import { byVerdict, judgedHere, missing, noVerdict, noWindow } from "./checks.ts";
 import type { Check, GateInput, Questions } from "./checks.ts";
 import { memory, resources, withoutFinding, workers } from "./figure-checks.ts";
 
@@ -93,18 +93,18 @@ function scaling({ v2Pods }: GateInput): Check {
 
 function affinity(input: GateInput): Check {
   const check = { name: "session affinity", window: "this attempt", limit: "0 sessions elsewhere" };
-  const judged = judgedHere(input);
-  if (judged === undefined) return { ...check, observed: noVerdict, passed: null };
-  const count = judged.row.routers.reduce((sum, { mispredicted }) => sum + mispredicted, 0);
-  return { ...check, observed: `${formatCount(count)} decisions elsewhere`, passed: count === 0 };
+  return byVerdict(input, check, ({ row: { routers } }) => {
+    const count = routers.reduce((sum, { mispredicted }) => sum + mispredicted, 0);
+    return { observed: `${formatCount(count)} decisions elsewhere`, passed: count === 0 };
+  });
 }
 
 function telemetry(input: GateInput): Check {
   const check = { name: "telemetry", window: "this attempt", limit: "0 lines lost or unreadable" };
-  const judged = judgedHere(input);
-  if (judged === undefined) return { ...check, observed: noVerdict, passed: null };
-  const lost = judged.row.routers.reduce((sum, { lostLines }) => sum + lostLines, 0);
-  return { ...check, observed: `${formatCount(lost)} lines`, passed: lost === 0 };
+  return byVerdict(input, check, ({ row: { routers } }) => {
+    const lost = routers.reduce((sum, { lostLines }) => sum + lostLines, 0);
+    return { observed: `${formatCount(lost)} lines`, passed: lost === 0 };
+  });
 }
 
 function unexpectedErrors(input: GateInput): Check {
@@ -113,15 +113,15 @@ function unexpectedErrors(input: GateInput): Check {
     window: "this attempt",
     limit: "no e-value above 20 for wrong, stuck or not found answers",
   };
-  const judged = judgedHere(input);
-  if (judged === undefined) return { ...check, observed: noVerdict, passed: null };
-  const against = judged.verdict.findings.filter(
-    ({ sli, action }) =>
-      (sli === "wrong" || sli === "stuck" || sli === "notFound") &&
-      (action === "hold" || action === "rollback"),
-  );
-  const observed = against.map(({ text }) => text).join("; ") || "nothing found";
-  return { ...check, observed, passed: against.length === 0 };
+  return byVerdict(input, check, ({ verdict: { findings } }) => {
+    const against = findings.filter(
+      ({ sli, action }) =>
+        (sli === "wrong" || sli === "stuck" || sli === "notFound") &&
+        (action === "hold" || action === "rollback"),
+    );
+    const observed = against.map(({ text }) => text).join("; ") || "nothing found";
+    return { observed, passed: against.length === 0 };
+  });
 }
 
 function comparison(input: GateInput): Check {
@@ -141,12 +141,11 @@ function inWindowOfBoth(input: GateInput, check: Check): Check {
   if (input.stage.percentage === 100) {
     return { ...check, observed: "no V1 to compare with at 100 %", passed: true };
   }
-  const both = inWindow(input, check.name, (v1) => ({
+  return inWindow(input, check.name, (v1) => ({
     observed: check.observed,
     limit: check.limit,
     passed: v1.requests >= input.thresholds.window.minimumRequests ? check.passed : null,
   }));
-  return both;
 }
 
 function fallbacks({ routers: { reports }, routers }: GateInput): Check {

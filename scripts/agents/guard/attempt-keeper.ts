@@ -10,8 +10,8 @@ import type { Leadership } from "./leadership.ts";
 import type { SnapshotFile } from "./snapshot.ts";
 import type { StageWatch } from "./stage-watch.ts";
 
-/** Between two attempts to read the journal back, milliseconds. */
-const restorePause = 5_000;
+/** First and longest pause before the journal is read back once more, doubled each time; milliseconds. */
+const restorePause = { first: 5_000, longest: 300_000 };
 
 /** What belongs to an attempt. */
 interface AttemptKeeperOptions {
@@ -33,7 +33,8 @@ export class AttemptKeeper {
   private readonly startedAt = Date.now();
   private attempt: Attempt | undefined;
   private restoring: string | undefined;
-  private triedAt = -Infinity;
+  private nextTryAt = -Infinity;
+  private pause = restorePause.first;
 
   constructor(options: AttemptKeeperOptions) {
     this.options = options;
@@ -59,19 +60,18 @@ export class AttemptKeeper {
     if (newest.since < this.startedAt) this.takeUp(newest);
   }
 
-  /** Lets the holder of the Lease decide what becomes of the attempt. @returns the attempt that it named, if it did */
-  async decide(leadership: Leadership, seen: AttemptObservation): Promise<Attempt | undefined> {
+  /** Lets the holder of the Lease decide what becomes of the attempt. */
+  async decide(leadership: Leadership, seen: AttemptObservation): Promise<void> {
     const next = nextAttempt(this.attempt, seen);
-    if (next === undefined || !(await leadership.name(next))) return undefined;
-    this.follow(next);
-    return next;
+    if (next !== undefined && (await leadership.name(next))) this.follow(next);
   }
 
   /** Tries once more to read the journal back, where that is needed. */
   async restore(): Promise<void> {
     const name = this.restoring;
-    if (name === undefined || Date.now() - this.triedAt < restorePause) return;
-    this.triedAt = Date.now();
+    if (name === undefined || Date.now() < this.nextTryAt) return;
+    this.nextTryAt = Date.now() + this.pause;
+    this.pause = Math.min(2 * this.pause, restorePause.longest);
     const { journal, collector, stages, log } = this.options;
     if (!journal.enabled) return;
     try {
@@ -109,5 +109,7 @@ export class AttemptKeeper {
     }
     collector.union.complete = false;
     this.restoring = attempt.name;
+    this.nextTryAt = -Infinity;
+    this.pause = restorePause.first;
   }
 }

@@ -1,6 +1,11 @@
 import type { AgentReport } from "../../../infra/rollout/agent-report.ts";
 import type { Engagement } from "../../../infra/rollout/brake.ts";
-import { isByGuard, isOwnEngagementId, observeBrake } from "../../../infra/rollout/brake.ts";
+import {
+  isByGuard,
+  isOwnEngagementId,
+  isWritten,
+  observeBrake,
+} from "../../../infra/rollout/brake.ts";
 import type { JournalEntry } from "../../../infra/rollout/journal-entry.ts";
 
 /** How far a guard's rollback has come; times in milliseconds since 1970, null until it is so. */
@@ -14,7 +19,6 @@ export interface RollbackProgress {
   readonly drainedAt: number | null;
 }
 
-const engagedPrefix = "engaged.";
 const releasedPrefix = "released.";
 
 /** What an agent reports of Envoy is at most so old, milliseconds. */
@@ -39,7 +43,8 @@ export class BrakeWatch {
   private readonly seen = new Map<string, JournalEntry>();
   /** Of these what is journaled, or left to the guard that leads. */
   private readonly recorded = new Set<string>();
-  private readonly missingSince = new Map<string, number>();
+  /** Since when engagements of guards are held by agents and not known to the ConfigMap, by the clock that only goes forward. */
+  private missingSince: ReadonlyMap<string, number> = new Map();
   private progress: (RollbackProgress & { readonly attempt: string }) | undefined;
 
   /** The engagement of a guard that is in force; undefined: none is. */
@@ -59,10 +64,7 @@ export class BrakeWatch {
 
   /** Whether the ConfigMap has an engagement or its release, as far as is known. */
   written(id: string): boolean {
-    return (
-      this.data !== undefined &&
-      (this.data[engagedPrefix + id] ?? this.data[releasedPrefix + id]) !== undefined
-    );
+    return this.data !== undefined && isWritten(this.data, id);
   }
 
   /** An engagement of a guard that agents have held for a while without the ConfigMap; undefined: there is none. */
@@ -152,16 +154,13 @@ export class BrakeWatch {
   }
 
   private noteMissing(): void {
+    const { data, missingSince } = this;
     const missing = this.engagements.filter(
       (engagement) =>
-        isByGuard(engagement) && this.data !== undefined && !this.written(engagement.id),
+        isByGuard(engagement) && data !== undefined && !isWritten(data, engagement.id),
     );
-    for (const id of this.missingSince.keys()) {
-      if (!missing.some((engagement) => engagement.id === id)) this.missingSince.delete(id);
-    }
-    for (const { id } of missing) {
-      if (!this.missingSince.has(id)) this.missingSince.set(id, performance.now());
-    }
+    const now = performance.now();
+    this.missingSince = new Map(missing.map(({ id }) => [id, missingSince.get(id) ?? now]));
   }
 
   private follow(reports: readonly AgentReport[], attempt: string, now: number): void {

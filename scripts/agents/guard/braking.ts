@@ -58,8 +58,8 @@ export class BrakeHand {
   private readonly stopping = new AbortController();
   private current: Braking | undefined;
   private readonly running = new Set<Promise<unknown>>();
-  /** Id of the engagement of another guard that is being written. */
-  private carried: string | undefined;
+  /** Whether the engagement of another guard is being written. */
+  private carrying = false;
 
   constructor(options: BrakingOptions) {
     this.options = options;
@@ -85,9 +85,9 @@ export class BrakeHand {
    * that starts later follows the ConfigMap.
    */
   carry(engagement: Engagement): void {
-    if (this.carried !== undefined || this.stopping.signal.aborted) return;
-    this.carried = engagement.id;
-    this.keep(this.write(engagement).finally(() => (this.carried = undefined)));
+    if (this.carrying || this.stopping.signal.aborted) return;
+    this.carrying = true;
+    this.keep(this.write(engagement).finally(() => (this.carrying = false)));
   }
 
   /** Ends what still waits for an answer; what is engaged stays so. */

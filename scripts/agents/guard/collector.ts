@@ -50,6 +50,8 @@ export class Collector {
   /** Pod of each address. */
   private readonly pods = new Map<string, string>();
   private routers = new Map<string, Router>();
+  /** Why an agent's evidence could not be used, by address: the same is logged once. */
+  private readonly unusable = new Map<string, string>();
 
   constructor(agents: RouterAgents, log: Logger) {
     this.agents = agents;
@@ -126,9 +128,10 @@ export class Collector {
       const url = urls[index] ?? "";
       try {
         for (const part of answer.value) this.take(url, part);
+        this.unusable.delete(url);
       } catch (error) {
         // An agent of another version, say: it counts as one that does not answer.
-        this.log.error({ url, error: String(error) }, "a router's evidence cannot be used");
+        this.tellUnusable(url, String(error));
         continue;
       }
       newest = newerAttempt(newest, answer.value.at(-1)?.attempt ?? undefined);
@@ -191,6 +194,12 @@ export class Collector {
       cursor = record.to;
     }
     this.cursors.set(source, cursor);
+  }
+
+  private tellUnusable(url: string, error: string): void {
+    if (this.unusable.get(url) === error) return;
+    this.unusable.set(url, error);
+    this.log.error({ url, error }, "a router's evidence cannot be used");
   }
 
   private sourceOf(pod: string): string {

@@ -166,7 +166,8 @@ export class Guard {
     this.lastStage = stage;
     const attempt = this.attempts.current;
     this.brakes.observe(reports, this.objects.brakeData, attempt?.name ?? "", at);
-    if (this.brakes.uncarried !== undefined) this.hand.carry(this.brakes.uncarried);
+    const { uncarried } = this.brakes;
+    if (uncarried !== undefined) this.hand.carry(uncarried);
     if (attempt !== undefined && this.collector.holds(attempt)) {
       const row = this.row(at, attempt, stage);
       const { verdict, due } = this.judge.judge(row);

@@ -1,6 +1,6 @@
 import type { Progress } from "../../local/progress.ts";
 import type { Environment } from "../../local/environment.ts";
-import { faultPlans, type FaultPlan } from "../../rehearsal/fault-plans.ts";
+import { plannedFault } from "../../rehearsal/fault-plans.ts";
 import { tryFault } from "../../rehearsal/fault-trial.ts";
 import { defaultShape } from "../../rehearsal/load-plan.ts";
 import type { RunningStack } from "../../rehearsal/running-stack.ts";
@@ -67,19 +67,13 @@ export async function measureDetection(
   return { stage, requestsPerSecond, faults, healthy };
 }
 
-function planned(name: MeasuredFault): FaultPlan {
-  const plan = faultPlans.find((one) => one.name === name);
-  if (plan === undefined) throw new Error(`No fault is planned as ${name}.`);
-  return { ...plan, stage };
-}
-
 async function tryRepeatedly(
   name: MeasuredFault,
   environment: Environment,
   stack: RunningStack,
   detail: (text: string) => void,
 ): Promise<DetectedFault> {
-  const plan = planned(name);
+  const plan = { ...plannedFault(name), stage };
   const figures: DetectedFault["figures"][number][] = [];
   while (figures.length < repetitions) {
     detail(`${figures.length + 1} of ${repetitions}`);

@@ -1,5 +1,6 @@
 import { objectNames, poolName } from "../../../infra/rollout/names.ts";
 import type { Progress } from "../../local/progress.ts";
+import { guardPods } from "../../rehearsal/guard-pods.ts";
 import { cutNetwork } from "../../rehearsal/pod-network.ts";
 import { podsOf } from "../../rehearsal/pods.ts";
 import type { RunningStack } from "../../rehearsal/running-stack.ts";
@@ -69,21 +70,12 @@ async function blindGuards(stack: RunningStack): Promise<void> {
   const mend = await Promise.all(guards.map(({ uid }) => cutNetwork(uid, addresses)));
   try {
     await stack.hold(outageSeconds / 2);
-    const seen = await routersSeen(stack);
-    if (seen.length === 0 || seen.some((routers) => routers !== 0)) {
-      throw new Error(`The guards were to see no router, and see ${seen.join(" and ")}.`);
+    const seen = (await guardPods(commands))?.map(({ report }) => report?.routers.reporting);
+    if (seen === undefined || seen.length === 0 || seen.some((routers) => routers !== 0)) {
+      throw new Error(`The guards were to see no router, and see ${seen?.join(" and ")}.`);
     }
     await stack.hold(outageSeconds / 2);
   } finally {
     await Promise.all(mend.map((one) => one()));
   }
-}
-
-/** How many routers each guard hears. */
-async function routersSeen({ commands }: RunningStack): Promise<(number | undefined)[]> {
-  const { output } = await commands.stackVerb("status", ["--json"]);
-  const { guards } = JSON.parse(output) as {
-    guards: { report?: { routers: { reporting: number } } }[];
-  };
-  return guards.map(({ report }) => report?.routers.reporting);
 }
