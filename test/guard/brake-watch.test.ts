@@ -150,6 +150,14 @@ describe("a guard's engagement", () => {
     expect(watch.uncarried).toBeUndefined();
   });
 
+  it("is written where the ConfigMap has it, or has its release", () => {
+    const isWritten = (data: Record<string, string> | undefined) => {
+      watch.observe([report([engagement])], data, attempt, begin);
+      return watch.written("e1");
+    };
+    expect([engaged, released, {}, undefined].map(isWritten)).toEqual([true, true, false, false]);
+  });
+
   it("is not carried where the ConfigMap is not known, releases it, or a person made it", () => {
     const byPerson = { ...engagement, source: "cli" };
     for (const [held, data] of [

@@ -129,11 +129,18 @@ describe("a guard", () => {
     await world.reportWhere("a", "the engagement to be seen", ({ braking }) => {
       return braking?.zeroAt != null;
     });
+    // Another one finds it in force, and so has not pulled it itself.
+    await world.startGuard("b");
+    await world.reportWhere("b", "the engagement to be seen too", ({ braking }) => {
+      return braking?.zeroAt != null;
+    });
     const [id = ""] = world.engaged;
     world.release(id);
-    await world.reportWhere("a", "10 % again", ({ stage, verdict, braking }) => {
-      return stage.percentage === 10 && verdict?.kind === "rollback" && braking?.zeroAt == null;
-    });
+    for (const name of ["a", "b"]) {
+      await world.reportWhere(name, "10 % again", ({ stage, verdict, braking }) => {
+        return stage.percentage === 10 && verdict?.kind === "rollback" && braking?.zeroAt == null;
+      });
+    }
     expect(world.engaged).toEqual([]);
     world.api.intercept = () => undefined;
     const next = await world.reportWhere("a", "another attempt", ({ attempt }) => {
@@ -196,6 +203,7 @@ describe("a guard", () => {
     await second?.stop();
     const report = await world.reportWhere("a", "the fault", (it) => text(it).includes("router-"));
     expect(kind(report)).toBe("hold");
+    expect(report.routers).toEqual({ expected: 2, reporting: 1 });
     await until("people to be told", () => world.events.length > 0);
     world.traffic({ sessions: 100, percentage: 0 });
     await world.agents[1]?.start(world.port);

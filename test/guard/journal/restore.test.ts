@@ -89,6 +89,17 @@ describe("what a new guard gets back of an attempt", () => {
     expect(await restoredSessions()).toEqual([0, 1, 2, 1000, 1001]);
   });
 
+  it("is of a guard that knew everything, where a newer one did not", async () => {
+    const knowing = chainOf({ writer: "a", verdicts: 3 });
+    const newer = chainOf({ writer: "b", verdicts: 2, from: begin + 60_000, complete: false });
+    await record(...knowing, ...newer);
+    const restored = await journal.restore(attemptName);
+    expect(restored?.row).toMatchObject({ at: begin + 10_000, complete: true });
+    const alone = "20260102T000000Z";
+    await record(...chainOf({ writer: "c", verdicts: 2, attempt: alone, complete: false }));
+    expect((await journal.restore(alone))?.row.complete).toBe(false);
+  });
+
   it("leaves out what a chain that began with everything repeats", async () => {
     const [first, ...rest] = chainOf({
       writer: "b",
